@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * One cell of the matrix, everything resolved: kernel, recipe with its variant laid over it, shape
+ * of the guest, deadlines. cell.json is all that a worker reads; the recipe's YAML is not read
+ * again (its folder is, for sources).
+ */
+#pragma once
+
+#include "lab-kernel.h"
+#include "lab-outcome.h"
+#include "lab-recipe.h"
+
+#define LAB_CELL_SCHEMA   1
+#define LAB_RESULT_SCHEMA 1
+
+typedef struct {
+    gint64 boot_ms;      /* QEMU's start to the agent's hello */
+    gint64 setup_ms;     /* sysctls, modules, capture kernel, payload */
+    gint64 run_ms;       /* the stressor */
+    gint64 heartbeat_ms; /* silence that counts as a hang */
+    gint64 evidence_ms;  /* console after a panic, sysrq output of a hang */
+    gint64 kdump_ms;     /* panic to the last byte of an in-guest dump */
+    gint64 dump_ms;      /* host-side dump */
+} LabDeadlines;
+
+typedef struct {
+    char *id;  /* 12 hex digits: see lab_cell_compute_id */
+    char *run; /* run id */
+    char *kernel_id;
+    char *kernel_release;
+    char *kernel_digest;
+    char *kernel_directory;
+    char *recipe;
+    char *recipe_digest;
+    char *recipe_directory;
+    char *variant;
+    gboolean baseline; /* the variant is the recipe's baseline */
+    int repetition;    /* from 1 */
+    LabGuestShape guest;
+    LabSetup setup; /* recipe's and variant's and matrix's, merged */
+    LabStressor stressor;
+    char **needs_config;
+    GPtrArray *detectors; /* LabDetector */
+    LabReached reached;
+    GPtrArray *expect; /* LabExpect that apply to this kernel and variant */
+    LabDeadlines deadlines;
+    gboolean kdump;
+    gboolean ends_in_panic;
+    char *boot;        /* "bzimage" (default: as a distribution boots) or "pvh" */
+    char *accelerator; /* "auto", "kvm", "tcg" */
+    char *connect_uri; /* NULL: the embedded driver */
+    char *replay;      /* directory of a replay guest; NULL: a real one */
+    char *keep_dumps;  /* "first-per-signature", "all", "none" */
+} LabCell;
+
+LabCell *lab_cell_new(void); /* lab defaults filled in */
+void lab_cell_free(LabCell *cell);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(LabCell, lab_cell_free)
+LabCell *lab_cell_copy(const LabCell *cell);
+
+json_t *lab_cell_to_json(const LabCell *cell);
+LabCell *lab_cell_from_json(const json_t *json, GError **error);
+
+/* Sets cell->id: the first 12 hex digits of SHA-256 over kernel digest, recipe digest, variant (its
+ * whole setup), guest shape and repetition. */
+void lab_cell_compute_id(LabCell *cell);

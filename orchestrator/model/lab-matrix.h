@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* matrix.yaml: kernels × variants × recipes × repetitions -> cells. */
+#pragma once
+
+#include "lab-cell.h"
+
+typedef struct {
+    char **kernels;          /* patterns over the store; never NULL */
+    char **recipes;          /* names; never NULL */
+    char **variants;         /* names to keep; empty: all; never NULL */
+    GPtrArray *own_variants; /* LabVariant for all recipes, on top of each one's baseline */
+    int repeat;              /* default 1 */
+    GPtrArray *exclude;      /* LabMatrixRule */
+    GPtrArray *include;      /* LabMatrixRule: extra cells */
+    gint64 boot_timeout_ms, run_timeout_ms;                       /* 0: the recipe's */
+    char *cmdline;                                                /* appended for all; or NULL */
+    char *accelerator, *connect_uri, *replay, *boot, *keep_dumps; /* or NULL */
+    guint64 memory_bytes;                                         /* 0: the recipe's */
+    int cpus;                                                     /* 0: the recipe's */
+    gboolean no_kdump;
+} LabMatrix;
+
+typedef struct {
+    char *kernel, *recipe, *variant; /* globs; NULL matches all */
+    int repeat;
+} LabMatrixRule;
+
+LabMatrix *lab_matrix_new(void);
+LabMatrix *lab_matrix_load(const char *path, GError **error);
+void lab_matrix_free(LabMatrix *matrix);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(LabMatrix, lab_matrix_free)
+
+/* The YAML that, loaded, gives this matrix: kept as matrix.yaml of a run. g_free. */
+char *lab_matrix_to_yaml(const LabMatrix *matrix);
+
+/* Expands to LabCell in running order (kernel, recipe, variant, repetition), ids computed.
+ * 'kernels' and 'recipes' are what there is; borrowed. */
+GPtrArray *lab_matrix_expand(const LabMatrix *matrix, const GPtrArray *kernels,
+                             const GPtrArray *recipes, GError **error);

@@ -1,0 +1,106 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* A recipe: what it needs, how it provokes, what it expects. Loaded from NAME/recipe.yaml. */
+#pragma once
+
+#include <glib.h>
+#include <jansson.h>
+
+typedef enum {
+    LAB_STRESSOR_BUILTIN, /* an agent verb: "true", "sysrq-panic" … */
+    LAB_STRESSOR_PROGRAM, /* a C file of the recipe, built static by the lab */
+    LAB_STRESSOR_SHELL,   /* a snippet for busybox sh */
+    LAB_STRESSOR_MODULE,  /* a kernel module folder of the recipe, built against each kernel */
+    LAB_STRESSOR_EXEC,    /* an argv in the guest */
+} LabStressorKind;
+
+typedef struct {
+    int cpus;             /* default 1 */
+    guint64 memory_bytes; /* default 512 MiB */
+    int numa_nodes;       /* default 1; memory and CPUs are shared out evenly */
+    char *cpu_model;      /* libvirt's name, or "max"/"host-passthrough"; NULL: the default */
+    char *network;        /* "none" (default) or "user" */
+    guint64 *disks;       /* sizes in bytes of empty virtio disks, ended by 0; or NULL */
+    char **devices;       /* "sg", "watchdog" …; never NULL */
+} LabGuestShape;
+
+typedef struct {
+    char *cmdline;        /* appended to the lab's own; or NULL */
+    char **sysctl;        /* "vm.x=1"; never NULL */
+    char **sysfs;         /* "/sys/…=1"; never NULL */
+    char **modules;       /* modules of the kernel's own to load; never NULL */
+    char **args;          /* variant: replaces the stressor's arguments; NULL: unchanged */
+    char *hotfix;         /* a .ko to load before the stressor; or NULL */
+    LabGuestShape *guest; /* overrides where set; or NULL */
+} LabSetup;
+
+typedef struct {
+    LabStressorKind kind;
+    char *value;        /* file, snippet, folder, builtin name; NULL for EXEC */
+    char **exec;        /* for EXEC; never NULL */
+    char **args;        /* never NULL */
+    char **tools;       /* host programs whose library closure goes in: "stress-ng"; never NULL */
+    gint64 duration_ms; /* handed to the stressor as KREGLAB_DURATION (seconds); 0: none */
+} LabStressor;
+
+typedef struct {
+    char *kind;      /* panic, soft-lockup, hung-task, no-heartbeat, pattern, exit-status, metric */
+    char *pattern;   /* for pattern: PCRE over one console line */
+    char *metric;    /* for metric */
+    double max;      /* for metric: more is a fail */
+    double min;      /* for metric: less is a fail */
+    gint64 after_ms; /* for no-heartbeat */
+} LabDetector;
+
+typedef struct {
+    char *metric; /* NULL: no condition */
+    double min;
+} LabReached;
+
+typedef struct {
+    char **variants; /* names; empty: all; never NULL */
+    char *outcome;   /* an outcome's name, or NULL */
+    char *title;     /* glob over the title, or NULL */
+    char *kernels;   /* version range ("< 4.13", ">= 5.0, < 6.1"), or NULL */
+} LabExpect;
+
+typedef struct {
+    char *name;
+    char *summary;
+    gboolean baseline;
+    LabSetup setup;
+} LabVariant;
+
+typedef struct {
+    char *name;
+    char *summary;
+    char *directory;     /* absolute */
+    char *digest;        /* SHA-256 over all files of the folder */
+    char *incident;      /* or NULL */
+    char **bugs;         /* URLs; never NULL */
+    char **commits;      /* never NULL */
+    char **needs_config; /* "CONFIG_KSM=y|m"; never NULL */
+    LabGuestShape guest;
+    LabSetup setup;
+    LabStressor stressor;
+    GPtrArray *detectors; /* LabDetector */
+    LabReached reached;
+    GPtrArray *expect;      /* LabExpect */
+    GPtrArray *variants;    /* LabVariant; at least one; exactly one baseline */
+    gint64 boot_timeout_ms; /* 0: the lab's default */
+    gint64 run_timeout_ms;  /* 0: duration + the lab's default */
+    gboolean kdump;         /* reserve and load a capture kernel; default TRUE */
+    gboolean ends_in_panic; /* a panic is what it waits for */
+} LabRecipe;
+
+/* Loads and checks directory/recipe.yaml; every mistake is in the error, one a line, as
+ * "FILE:LINE:COLUMN: path: what was expected". */
+LabRecipe *lab_recipe_load(const char *directory, GError **error);
+void lab_recipe_free(LabRecipe *recipe);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(LabRecipe, lab_recipe_free)
+
+/* All folders below 'root' that have a recipe.yaml, by name. Errors are collected: NULL and all of
+ * them when one does not load, unless 'skip_broken' (warned of). */
+GPtrArray *lab_recipe_list(const char *root, gboolean skip_broken, GError **error);
+
+const LabVariant *lab_recipe_variant(const LabRecipe *recipe, const char *name); /* NULL: absent */
+const LabVariant *lab_recipe_baseline(const LabRecipe *recipe);
