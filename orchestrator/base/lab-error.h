@@ -23,6 +23,7 @@ typedef enum {
     LAB_ERROR_TIMEOUT,   /* a deadline passed */
     LAB_ERROR_CANCELLED, /* the user said stop */
     LAB_ERROR_NEWER,     /* schema_version of a newer kreglab */
+    LAB_ERROR_USAGE,     /* the command line is wrong: main points at --help */
 } LabErrorCode;
 
 enum {
