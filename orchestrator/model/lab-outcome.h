@@ -38,7 +38,8 @@ typedef struct {
     gboolean host_pressure; /* the host was not healthy while it mattered */
     gboolean lacks_need;    /* kernel lacks what the recipe needs, or module does not build */
     gboolean reached_agent; /* the agent said hello */
-    gboolean report;        /* a crash report was read from the console */
+    gboolean report;        /* a crash report was read from the console or the vmcore */
+    gboolean watchdog;      /* that report is a watchdog's: it proves nothing on a starved host */
     gboolean
         kernel_stopped;  /* panic (also by *_panic sysctls, or an NMI injected after a report) */
     gboolean guest_gone; /* reset, triple fault, power off that nobody asked for; QEMU alive */
@@ -55,5 +56,6 @@ typedef struct {
     gboolean survived; /* crash whose kernel went on */
 } LabFacts;
 
-/* The truth table: one function, one row a test. */
+/* The truth table: one function, one row a test. What proves nothing is the lab's own fault:
+ * LAB_STATE_INFRA. */
 LabFacts lab_facts_from_evidence(const LabEvidence *evidence);
