@@ -61,6 +61,10 @@ lab_paths_new(const char *data)
                          : g_strdup(KREGLAB_LIBEXECDIR "/kreglab-worker");
     paths->agent = root ? g_build_filename(build, "kreglab-agent", NULL)
                         : g_strdup(KREGLAB_LIBEXECDIR "/kreglab-agent");
+    if (g_getenv("KREGLAB_WORKER")) {
+        g_free(paths->worker);
+        paths->worker = g_canonicalize_filename(g_getenv("KREGLAB_WORKER"), NULL);
+    }
     if (g_getenv("KREGLAB_AGENT")) {
         g_free(paths->agent);
         paths->agent = g_strdup(g_getenv("KREGLAB_AGENT"));

@@ -9,7 +9,7 @@
  *     vmlinux              uncompressed, bootable through PVH where it has the note
  *     config               absent when the package has none
  *     System.map           only when real (Debian ships a stub)
- *     modules/             = /lib/modules/RELEASE: kernel/…/*.ko (uncompressed), modules.dep,
+ *     modules/             = /lib/modules/RELEASE: kernel/…/NAME.ko (uncompressed), modules.dep,
  * .softdep, .builtin, .order, .alias, .symbols; absent for a kernel without modules headers.json
  * where a headers tree for module builds was unpacked, when one was debug/vmlinux        with
  * symbols, when fetched (--with-debug) changelog            as the package has it

@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * DATA/index.sqlite: what would take long to collect from run directories. It can be thrown away:
+ * the directories are the truth, `kreglab reindex` makes it again.
+ */
+#pragma once
+
+#include "lab-run.h"
+
+typedef struct LabIndex LabIndex;
+
+typedef struct {
+    char *id, *title, *created;
+    int cells, done;
+    int unexpected, infra;
+    const char *state; /* "running", "done", "stopped"; static */
+} LabIndexRun;
+
+/* Opens or makes it and brings an older schema up to date; a damaged file is made anew from the
+ * run directories, with a warning. Newer schema: LAB_DATA_ERROR/NEWER. */
+LabIndex *lab_index_open(const char *data, GError **error);
+void lab_index_free(LabIndex *index);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(LabIndex, lab_index_free)
+
+/* Puts a run in, or brings its row up to date. */
+gboolean lab_index_put_run(LabIndex *index, const LabRun *run, guint n_cells, GError **error);
+/* Puts a finished cell in (again). */
+gboolean lab_index_put_cell(LabIndex *index, const LabRun *run, const LabRunCell *cell,
+                            const LabBrief *brief, GError **error);
+/* Reads all results of a run and puts them in, in one transaction. */
+gboolean lab_index_put_results(LabIndex *index, LabRun *run, GError **error);
+
+/* Runs, newest first, those not yet indexed included. GPtrArray of LabIndexRun. */
+GPtrArray *lab_index_list(LabIndex *index, GError **error);
+
+/* Throws it away and reads all run directories again. *n_runs may be NULL. */
+gboolean lab_index_rebuild(LabIndex *index, guint *n_runs, GError **error);
+
+/* How long such a cell took: the median of the last 15 that ran with the same kernel, recipe and
+ * variant; else with the same recipe and variant; else with the recipe. 0: never seen. */
+gint64
+lab_index_expected_ms(LabIndex *index, const char *kernel, const char *recipe, const char *variant);

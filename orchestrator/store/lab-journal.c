@@ -1,0 +1,127 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "lab-journal.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "lab-error.h"
+#include "lab-file.h"
+#include "lab-json.h"
+#include "lab-run-private.h"
+
+#define JOURNAL_FILE "journal.jsonl"
+
+/* Opens it for appending; a last line that was cut off is ended first. */
+static gboolean
+open_journal(LabRun *run, GError **error)
+{
+    LAB_AUTO_FD fd = openat(run->fd, JOURNAL_FILE, O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
+    struct stat st;
+    char last = '\n';
+
+    if (fd < 0 || fstat(fd, &st) < 0 ||
+        (st.st_size > 0 && pread(fd, &last, 1, st.st_size - 1) != 1))
+        return lab_error_set_errno(error, errno, "run '%s': opening the journal", run->id);
+    if (last != '\n' && !lab_fd_write_all(fd, "\n", 1, error))
+        return FALSE;
+    run->journal_fd = g_steal_fd(&fd);
+    return TRUE;
+}
+
+gboolean
+lab_journal_append(LabRun *run, json_t *stolen, GError **error)
+{
+    g_autoptr(json_t) entry = stolen;
+    g_autoptr(GDateTime) now = g_date_time_new_now_utc();
+    g_autofree char *stamp = g_date_time_format(now, "%Y-%m-%dT%H:%M:%S");
+    g_autofree char *time =
+        g_strdup_printf("%s.%03dZ", stamp, g_date_time_get_microsecond(now) / 1000);
+    g_autofree char *line = NULL;
+
+    json_object_set_new(entry, "time", json_string(time));
+    line = lab_json_line(entry);
+    if (run->journal_fd < 0 && !open_journal(run, error))
+        return FALSE;
+    if (!lab_fd_append_line(run->journal_fd, line, error)) {
+        g_prefix_error(error, "run '%s': journal: ", run->id);
+        /* Half a line may be there: the next append looks at the end again. */
+        lab_fd_close(&run->journal_fd);
+        return FALSE;
+    }
+    return TRUE;
+}
+
+static LabJournalCell *
+cell_of(GHashTable *cells, const json_t *entry)
+{
+    const char *id = lab_json_string(entry, "cell");
+    LabJournalCell *cell = id ? g_hash_table_lookup(cells, id) : NULL;
+
+    if (id && !cell) {
+        cell = g_new0(LabJournalCell, 1);
+        g_hash_table_insert(cells, g_strdup(id), cell);
+    }
+    return cell;
+}
+
+static void
+take_entry(GHashTable *cells, const json_t *entry)
+{
+    const char *event = lab_json_string(entry, "event");
+    LabJournalCell *cell = event ? cell_of(cells, entry) : NULL;
+
+    if (!cell)
+        return;
+    if (g_str_equal(event, "started")) {
+        cell->attempts++;
+        cell->pid = (int)lab_json_int(entry, "pid", 0);
+        cell->birth = lab_json_int(entry, "birth", 0);
+        cell->finished = FALSE;
+    } else if (g_str_equal(event, "finished")) {
+        LabState state = lab_state_from_name(lab_json_string(entry, "state"));
+
+        cell->pid = 0;
+        cell->failed += state == LAB_STATE_INFRA || state == LAB_STATE_MISSING;
+        cell->finished = !lab_json_bool(entry, "again", FALSE);
+    } else if (g_str_equal(event, "stopped")) {
+        cell->pid = 0;
+    } else if (g_str_equal(event, "dump-removed")) {
+        cell->dump_removed = TRUE;
+    }
+}
+
+GHashTable *
+lab_journal_read(LabRun *run, GError **error)
+{
+    g_autoptr(GHashTable) cells = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
+    int fd = openat(run->fd, JOURNAL_FILE, O_RDONLY | O_CLOEXEC);
+    FILE *file = fd >= 0 ? fdopen(fd, "r") : NULL;
+    g_autofree char *line = NULL;
+    size_t size = 0;
+    ssize_t length;
+    gboolean failed;
+
+    if (!file && errno == ENOENT)
+        return g_steal_pointer(&cells);
+    if (!file) {
+        lab_error_set_errno(error, errno, "run '%s': opening the journal", run->id);
+        return NULL;
+    }
+    while ((length = getline(&line, &size, file)) > 0) {
+        g_autoptr(json_t) entry = lab_json_parse(line, (gsize)length, JOURNAL_FILE, NULL);
+
+        if (entry)
+            take_entry(cells, entry);
+    }
+    failed = ferror(file) != 0;
+    fclose(file);
+    if (failed) {
+        lab_error_set_errno(error, EIO, "run '%s': reading the journal", run->id);
+        return NULL;
+    }
+    return g_steal_pointer(&cells);
+}

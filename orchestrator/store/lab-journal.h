@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * journal.jsonl: what the parent did, one JSON object a line, appended and synced before it goes
+ * on. "event" is one of
+ *   parent     "pid"                                a parent took the run
+ *   started    "cell" "attempt" "pid" "birth"       a worker runs (birth: /proc/PID/stat field 22)
+ *   finished   "cell" "attempt" "state" "outcome" "again"   again: it will be tried once more
+ *   stopped    "cell" "attempt"                     ended on request: does not count as a try
+ *   dump-removed  "cell" "why" "kept"               kept: the cell whose dump stands for it
+ *   end        "state" (done, stopped)              the parent ended
+ * and each has "time".
+ */
+#pragma once
+
+#include "lab-run.h"
+
+/* What the journal says of one cell. */
+typedef struct {
+    int attempts; /* started so far */
+    int failed;   /* of those, ended by infra or without a result */
+    int pid;      /* of a worker that was started and has not ended; 0: none */
+    gint64 birth; /* its start time in clock ticks since boot */
+    gboolean finished;
+    gboolean dump_removed;
+} LabJournalCell;
+
+/* Appends 'entry' (stolen) with the time. */
+gboolean lab_journal_append(LabRun *run, json_t *entry, GError **error);
+
+/* All of it: cell id -> LabJournalCell; a cut-off last line (power loss, full disk) is passed over.
+ * Owned by the caller. An absent journal is empty. */
+GHashTable *lab_journal_read(LabRun *run, GError **error);
