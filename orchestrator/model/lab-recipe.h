@@ -46,8 +46,8 @@ typedef struct {
     char *kind;      /* panic, soft-lockup, hung-task, no-heartbeat, pattern, exit-status, metric */
     char *pattern;   /* for pattern: PCRE over one console line */
     char *metric;    /* for metric */
-    double max;      /* for metric: more is a fail */
-    double min;      /* for metric: less is a fail */
+    double max;      /* for metric: more is a fail; INFINITY: no limit */
+    double min;      /* for metric: less is a fail; -INFINITY: no limit */
     gint64 after_ms; /* for no-heartbeat */
 } LabDetector;
 
@@ -70,15 +70,25 @@ typedef struct {
     LabSetup setup;
 } LabVariant;
 
+/* What is known of a line of kernels: for people, and for analysis to compare with. */
+typedef struct {
+    char *line;  /* "upstream", "el8", "debian" … */
+    char *range; /* version range that has the bug (see lab_version_range_holds), or NULL */
+    char *fixed; /* the release that fixed it, or NULL */
+} LabAffected;
+
 typedef struct {
     char *name;
     char *summary;
-    char *directory;     /* absolute */
-    char *digest;        /* SHA-256 over all files of the folder */
-    char *incident;      /* or NULL */
-    char **bugs;         /* URLs; never NULL */
-    char **commits;      /* never NULL */
-    char **needs_config; /* "CONFIG_KSM=y|m"; never NULL */
+    char *directory;            /* absolute */
+    char *digest;               /* SHA-256 over all files of the folder */
+    char *incident;             /* or NULL */
+    char **bugs;                /* URLs; never NULL */
+    char **commits;             /* never NULL */
+    char **needs_config;        /* "CONFIG_KSM=y|m"; never NULL */
+    guint64 needs_memory_bytes; /* least; 0: no need */
+    int needs_cpus, needs_numa_nodes;
+    char **needs_modules; /* of the kernel's own; never NULL. Loaded in setup, too */
     LabGuestShape guest;
     LabSetup setup;
     LabStressor stressor;
@@ -86,6 +96,7 @@ typedef struct {
     LabReached reached;
     GPtrArray *expect;      /* LabExpect */
     GPtrArray *variants;    /* LabVariant; at least one; exactly one baseline */
+    GPtrArray *affected;    /* LabAffected */
     gint64 boot_timeout_ms; /* 0: the lab's default */
     gint64 run_timeout_ms;  /* 0: duration + the lab's default */
     gboolean kdump;         /* reserve and load a capture kernel; default TRUE */
