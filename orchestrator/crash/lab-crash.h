@@ -59,5 +59,8 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(LabCrashLog, lab_crash_log_free)
 /* Parses a whole text. */
 LabCrashLog *lab_crash_log_parse(const char *text, gsize length);
 
+/* One report; also an element of "reports" of the signature verb. New reference. */
+json_t *lab_crash_report_to_json(const LabCrashReport *report);
+
 /* The "crash" member of result.json; JSON null without a cause. New reference. */
 json_t *lab_crash_log_to_json(const LabCrashLog *log);

@@ -1,0 +1,410 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* From the lines of one report to its title, frames and attributes. */
+#include "lab-crash-private.h"
+
+#include <string.h>
+
+#include "lab-json.h"
+
+void
+lab_crash_report_free(LabCrashReport *report)
+{
+    if (!report)
+        return;
+    g_free(report->title);
+    g_free(report->type);
+    g_strfreev(report->alternatives);
+    if (report->frames)
+        g_ptr_array_unref(report->frames);
+    json_decref(report->attributes);
+    g_free(report);
+}
+
+/* --- the function to blame --- */
+
+static gboolean
+may_be_blamed(const LabCrashClass *class, const char *function, const char *module)
+{
+    GRegex *skip = lab_crash_class_skip(class);
+
+    if (module)
+        return TRUE;
+    if (skip && g_regex_match(skip, function, 0, NULL))
+        return FALSE;
+    return !lab_crash_function_is_common(function);
+}
+
+static const LabCrashFrame *
+first_blamed(const LabCrashClass *class, const GPtrArray *frames)
+{
+    for (guint i = 0; i < frames->len; i++) {
+        const LabCrashFrame *frame = frames->pdata[i];
+
+        if (frame->reliable && may_be_blamed(class, frame->function, frame->module))
+            return frame;
+    }
+    return NULL;
+}
+
+/* The interrupt that found the stall is not the stall: frames from its entry on. */
+static guint
+after_interrupt(const GPtrArray *frames)
+{
+    static const char *const words[] = {"apic_timer_interrupt", "sysvec_",
+                                        "end_repeat_nmi",       "exc_nmi",
+                                        "nmi_restore",          "el1_irq",
+                                        "el1h_64_irq",          "__irq_svc",
+                                        "reschedule_interrupt", "call_function_interrupt"};
+
+    for (guint i = frames->len; i > 0; i--) {
+        const LabCrashFrame *frame = frames->pdata[i - 1];
+
+        for (gsize j = 0; j < G_N_ELEMENTS(words); j++)
+            if (strstr(frame->function, words[j]))
+                return i;
+    }
+    return 0;
+}
+
+static const LabCrashFrame *
+stalled(const LabCrashClass *class, const GPtrArray *frames)
+{
+    const LabCrashFrame *above = NULL;
+    const LabCrashFrame *top = NULL;
+
+    for (guint i = after_interrupt(frames); i < frames->len; i++) {
+        const LabCrashFrame *frame = frames->pdata[i];
+
+        if (!frame->reliable)
+            continue;
+        if (strstr(frame->function, "smp_call_function"))
+            return frame;
+        if (lab_crash_function_is_entry(frame->function)) {
+            if (above)
+                return above;
+            continue;
+        }
+        if (!top)
+            top = frame;
+        above = frame;
+    }
+    return top;
+}
+
+static const LabCrashFrame *
+hung(const LabCrashClass *class, const GPtrArray *frames)
+{
+    static const char *const anchors[] = {"rtnl_lock", "synchronize_rcu", "synchronize_srcu",
+                                          "synchronize_net", "synchronize_sched"};
+
+    for (guint i = 0; i < frames->len; i++) {
+        const LabCrashFrame *frame = frames->pdata[i];
+
+        for (gsize j = 0; frame->reliable && j < G_N_ELEMENTS(anchors); j++)
+            if (strstr(frame->function, anchors[j]))
+                return frame;
+    }
+    for (guint i = 0; i < frames->len; i++) {
+        const LabCrashFrame *frame = frames->pdata[i];
+
+        if (frame->reliable && (frame->module || !lab_crash_function_waits(frame->function)) &&
+            may_be_blamed(class, frame->function, frame->module))
+            return frame;
+    }
+    return NULL;
+}
+
+/* The blamed frame (borrowed) of the first stack that has one; *stack_index says which. */
+static const LabCrashFrame *
+blame(const LabCrashClass *class, const GPtrArray *stacks, guint *stack_index)
+{
+    for (guint i = 0; i < stacks->len; i++) {
+        const LabCrashStack *stack = stacks->pdata[i];
+        const LabCrashFrame *frame = NULL;
+
+        if (stack->secondary)
+            continue;
+        if (class->rule == LAB_CRASH_RULE_STALL)
+            frame = stalled(class, stack->frames);
+        else if (class->rule == LAB_CRASH_RULE_HANG)
+            frame = hung(class, stack->frames);
+        else
+            frame = first_blamed(class, stack->frames);
+        if (frame) {
+            *stack_index = i;
+            return frame;
+        }
+    }
+    return NULL;
+}
+
+/* --- titles --- */
+
+/* What differs from run to run becomes a word: addresses ADDR, numbers NUM. */
+static char *
+scrub(const char *text)
+{
+    static GRegex *address, *number;
+    static gsize once;
+    g_autofree char *first = NULL;
+
+    if (g_once_init_enter(&once)) {
+        address = g_regex_new("\\b(?:0x)?[0-9a-f]{8,}\\b|\\(ptrval\\)", G_REGEX_RAW, 0, NULL);
+        number = g_regex_new("\\b(?:0x[0-9a-f]+|[0-9]+)\\b", G_REGEX_RAW, 0, NULL);
+        g_once_init_leave(&once, 1);
+    }
+    first = g_regex_replace_literal(address, text, -1, 0, "ADDR", 0, NULL);
+    return g_regex_replace_literal(number, first ? first : text, -1, 0, "NUM", 0, NULL);
+}
+
+/* Value of a named group in either match; NULL when it took no part. g_free. */
+static char *
+group(const char *name, GMatchInfo *header, GMatchInfo *detail)
+{
+    GMatchInfo *matches[] = {header, detail};
+
+    for (gsize i = 0; i < G_N_ELEMENTS(matches); i++) {
+        char *value = matches[i] ? g_match_info_fetch_named(matches[i], name) : NULL;
+
+        if (value && *value)
+            return value;
+        g_free(value);
+    }
+    return NULL;
+}
+
+static char *
+expand(const char *template, const char *function, GMatchInfo *header, GMatchInfo *detail)
+{
+    GString *out = g_string_new(NULL);
+    const char *p = template;
+    const char *start;
+
+    while ((start = strstr(p, "${"))) {
+        const char *end = strchr(start, '}');
+        g_autofree char *name = g_strndup(start + 2, end - start - 2);
+        g_autofree char *value = NULL;
+
+        g_string_append_len(out, p, start - p);
+        p = end + 1;
+        if (strcmp(name, "F") == 0) {
+            g_string_append(out, function);
+            continue;
+        }
+        value = group(name, header, detail);
+        if (!value)
+            continue;
+        if (strcmp(name, "dashed") == 0) {
+            g_autofree char *lower = g_ascii_strdown(value, -1);
+
+            g_string_append(out, g_strdelimit(lower, " ", '-'));
+        } else {
+            g_autofree char *clean = scrub(value);
+
+            g_string_append(out, clean ? clean : value);
+        }
+    }
+    g_string_append(out, p);
+    g_strchomp(out->str);
+    return g_string_free(out, FALSE);
+}
+
+static void
+add_alternative(GStrvBuilder *builder, GHashTable *seen, char *text)
+{
+    if (g_hash_table_add(seen, text))
+        g_strv_builder_add(builder, text);
+}
+
+/* The same bug under its other names: without the syscall prefix or with it, and by the group that
+ * several kinds of report share ("bad-access in F"). */
+static void
+name_report(LabCrashReport *report, const LabCrashClass *class, const char *function,
+            GMatchInfo *header, GMatchInfo *detail)
+{
+    g_autoptr(GStrvBuilder) builder = g_strv_builder_new();
+    g_autoptr(GHashTable) seen = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+    g_autofree char *plain = function ? lab_crash_function_plain(function) : NULL;
+    const char *shown = plain ? plain : function;
+
+    if (class->rule == LAB_CRASH_RULE_STALL && function && strstr(function, "smp_call_function"))
+        shown = "smp_call_function";
+    if (class->rule == LAB_CRASH_RULE_HANG && function &&
+        (strstr(function, "synchronize_") && !strstr(function, "irq")))
+        shown = "synchronize_rcu";
+    report->title = expand(class->title, shown ? shown : "corrupted", header, detail);
+    if (!shown && (class->flags & LAB_CRASH_NO_CORRUPT) &&
+        g_str_has_suffix(report->title, " in corrupted"))
+        report->title[strlen(report->title) - strlen(" in corrupted")] = '\0';
+    g_hash_table_add(seen, g_strdup(report->title));
+    if (shown && strcmp(shown, function) != 0)
+        add_alternative(builder, seen, expand(class->title, function, header, detail));
+    if (class->alternative)
+        add_alternative(builder, seen,
+                        expand(class->alternative, shown ? shown : "corrupted", header, detail));
+    if (class->alternative && shown && strcmp(shown, function) != 0)
+        add_alternative(builder, seen, expand(class->alternative, function, header, detail));
+    report->alternatives = g_strv_builder_end(builder);
+}
+
+/* --- attributes --- */
+
+static void
+set_group(json_t *attributes, GMatchInfo *match, const char *name, gboolean number)
+{
+    g_autofree char *value = g_match_info_fetch_named(match, name);
+
+    if (!value || !*value)
+        return;
+    if (number)
+        json_object_set_new(attributes, name, json_integer(g_ascii_strtoll(value, NULL, 0)));
+    else
+        json_object_set_new(attributes, name, lab_json_text(value));
+}
+
+static void
+read_attributes(json_t *attributes, const GPtrArray *lines)
+{
+    static GRegex *task, *stuck, *blocked, *order;
+    static gsize once;
+    g_autoptr(GMatchInfo) match = NULL;
+    const char *header = lines->pdata[0];
+
+    if (g_once_init_enter(&once)) {
+        task =
+            g_regex_new("CPU: (?<cpu>\\d+) (?:UID: \\d+ )?PID: (?<pid>\\d+) Comm: (?<comm>.*?) "
+                        "(?:Not tainted|Tainted: (?<taint>(?:\\[\\w\\]=\\w+,? ?|[A-Z ])+?)) +\\d",
+                        G_REGEX_RAW, 0, NULL);
+        stuck = g_regex_new(
+            "CPU#(?<cpu>\\d+) stuck for (?<seconds>\\d+)s! \\[(?<comm>.*):(?<pid>\\d+)\\]",
+            G_REGEX_RAW, 0, NULL);
+        blocked =
+            g_regex_new("task (?<comm>.*):(?<pid>\\d+) blocked .*for more than (?<seconds>\\d+)",
+                        G_REGEX_RAW, 0, NULL);
+        order = g_regex_new("^(?<comm>.*?):? (?:page allocation failure|invoked oom-killer).*?"
+                            "(?:order[:=](?<order>\\d+))",
+                            G_REGEX_RAW, 0, NULL);
+        g_once_init_leave(&once, 1);
+    }
+    for (guint i = 0; i < MIN(lines->len, 60) && !match; i++)
+        if (!g_regex_match(task, lines->pdata[i], 0, &match))
+            g_clear_pointer(&match, g_match_info_unref);
+    if (match) {
+        set_group(attributes, match, "cpu", TRUE);
+        set_group(attributes, match, "pid", TRUE);
+        set_group(attributes, match, "comm", FALSE);
+        set_group(attributes, match, "taint", FALSE);
+        g_clear_pointer(&match, g_match_info_unref);
+    }
+    for (gsize i = 0; i < 3; i++) {
+        GRegex *regex = i == 0 ? stuck : i == 1 ? blocked : order;
+
+        if (g_regex_match(regex, header, 0, &match)) {
+            set_group(attributes, match, "cpu", TRUE);
+            set_group(attributes, match, "seconds", TRUE);
+            set_group(attributes, match, "pid", TRUE);
+            set_group(attributes, match, "order", TRUE);
+            set_group(attributes, match, "comm", FALSE);
+        }
+        g_clear_pointer(&match, g_match_info_unref);
+    }
+}
+
+/* --- all of it --- */
+
+/* The match of the class's detail on a later line, or NULL. */
+static GMatchInfo *
+find_detail(const LabCrashClass *class, const GPtrArray *lines)
+{
+    GRegex *regex = lab_crash_class_detail(class);
+    GMatchInfo *match;
+
+    for (guint i = 1; regex && i < MIN(lines->len, 40); i++) {
+        if (g_regex_match(regex, lines->pdata[i], 0, &match))
+            return match;
+        g_match_info_unref(match);
+    }
+    return NULL;
+}
+
+/* Frames of the stack that was blamed, else of the first that is not an object's history. */
+static GPtrArray *
+take_frames(GPtrArray *stacks, guint index)
+{
+    GPtrArray *frames = g_ptr_array_new_with_free_func((GDestroyNotify)lab_crash_frame_free);
+
+    for (guint i = 0; i < stacks->len; i++) {
+        LabCrashStack *stack = stacks->pdata[i];
+
+        if (index != G_MAXUINT ? i != index : stack->secondary || stack->frames->len == 0)
+            continue;
+        for (guint j = 0; j < stack->frames->len; j++) {
+            LabCrashFrame *frame = stack->frames->pdata[j];
+
+            g_ptr_array_add(frames, frame);
+            stack->frames->pdata[j] = NULL;
+        }
+        break;
+    }
+    return frames;
+}
+
+static gboolean
+has_trace(const GPtrArray *stacks)
+{
+    for (guint i = 0; i < stacks->len; i++)
+        if (((LabCrashStack *)stacks->pdata[i])->frames->len > 1)
+            return TRUE;
+    return FALSE;
+}
+
+/* A header's or detail's own function, when the class takes it and it may be blamed. */
+static char *
+named_function(const LabCrashClass *class, GMatchInfo *header, GMatchInfo *detail)
+{
+    char *function;
+
+    if (class->rule != LAB_CRASH_RULE_TOP)
+        return NULL;
+    function = group("F", header, detail);
+    if (!function)
+        return NULL;
+    lab_crash_function_strip(function);
+    if (may_be_blamed(class, function, NULL))
+        return function;
+    g_free(function);
+    return NULL;
+}
+
+LabCrashReport *
+lab_crash_report_build(const LabCrashClass *class, const GPtrArray *lines)
+{
+    g_autoptr(GPtrArray) stacks = lab_crash_stacks_read(lines);
+    g_autoptr(GMatchInfo) header = NULL;
+    g_autoptr(GMatchInfo) detail = NULL;
+    g_autofree char *function = NULL;
+    guint index = G_MAXUINT;
+    LabCrashReport *report;
+    const LabCrashFrame *frame;
+
+    if ((class->flags & LAB_CRASH_NEEDS_TRACE) && !has_trace(stacks))
+        return NULL;
+    lab_crash_class_find(lines->pdata[0], &header);
+    detail = find_detail(class, lines);
+    report = g_new0(LabCrashReport, 1);
+    report->type = g_strdup(class->type);
+    report->attributes = json_object();
+    frame = blame(class, stacks, &index);
+    if (class->rule != LAB_CRASH_RULE_TITLE) {
+        function = named_function(class, header, detail);
+        if (!function && frame)
+            function = g_strdup(frame->function);
+        report->corrupted = !function && !(class->flags & LAB_CRASH_NO_CORRUPT);
+    }
+    name_report(report, class, function, header, detail);
+    if (function)
+        json_object_set_new(report->attributes, LAB_CRASH_FUNCTION, lab_json_text(function));
+    read_attributes(report->attributes, lines);
+    report->frames = take_frames(stacks, index);
+    return report;
+}
