@@ -130,8 +130,8 @@ lab_agent_decoder_next(LabAgentDecoder *decoder, LabAgentMessage **message, GErr
         decoder->broken = g_strdup(decoder->reader.broken);
     if (!decoder->broken)
         return TRUE;
-    g_set_error(error, LAB_DATA_ERROR, LAB_ERROR_FAILED,
-                "the guest's agent broke the protocol: %s", decoder->broken);
+    g_set_error(error, LAB_DATA_ERROR, LAB_ERROR_FAILED, "the guest's agent broke the protocol: %s",
+                decoder->broken);
     return FALSE;
 }
 
@@ -172,9 +172,9 @@ lab_agent_encode_put(GPtrArray *requests, gint64 *id, const char *path, guint mo
 
     do {
         gsize piece = MIN(length - offset, LAB_FRAME_MAX);
-        g_autoptr(json_t) request =
-            json_pack("{s:I, s:s, s:s, s:i, s:I}", "id", (json_int_t)*id, "verb", "put", "path",
-                      path, "mode", (int)mode, "offset", (json_int_t)offset);
+        g_autoptr(json_t)
+            request = json_pack("{s:I, s:s, s:s, s:i, s:I}", "id", (json_int_t)*id, "verb", "put",
+                                "path", path, "mode", (int)mode, "offset", (json_int_t)offset);
         GBytes *bytes;
 
         if (!request) {
