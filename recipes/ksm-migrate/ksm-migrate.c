@@ -1,0 +1,384 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Merges very many pages into one KSM page, moves it between two NUMA nodes and measures how long
+ * readers of it wait. See README.md.
+ *
+ * Kernel interfaces used: Documentation/admin-guide/mm/ksm.rst, move_pages(2), madvise(2).
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <getopt.h>
+#include <pthread.h>
+#include <stdarg.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
+
+#define PAGE             4096ul
+#define MPOL_MF_MOVE_ALL (1 << 2) /* pages that others map too; needs CAP_SYS_NICE */
+#define KSM              "/sys/kernel/mm/ksm/"
+#define KEEP_FREE_KB     (160 * 1024) /* what filling leaves to ksmd, page tables and the agent */
+#define ENOUGH_MOVES     10
+
+static struct {
+    unsigned long sharers, max_sharers;
+    unsigned long capped_sharers; /* see README.md: merging under a cap is quadratic */
+    unsigned int timeout_secs;
+    unsigned int seconds; /* of moving under hung_task_panic */
+} options = {800000, 2306920, 100000, 1, 15};
+
+static char *region;
+static _Atomic unsigned long filled; /* pages that readers may touch */
+static _Atomic uint64_t worst_stall_us;
+static atomic_bool stop;
+
+static uint64_t
+now_us(void)
+{
+    struct timespec ts;
+
+    clock_gettime(CLOCK_MONOTONIC, &ts);
+    return (uint64_t)ts.tv_sec * 1000000 + (uint64_t)ts.tv_nsec / 1000;
+}
+
+static void __attribute__((noreturn, format(printf, 1, 2))) die(const char *format, ...)
+{
+    va_list args;
+
+    va_start(args, format);
+    vfprintf(stderr, format, args);
+    va_end(args);
+    fprintf(stderr, ": %s\n", strerror(errno));
+    exit(2);
+}
+
+/* The number in a file of /sys or /proc, or -1. */
+static long
+read_number(const char *path)
+{
+    char text[64];
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    ssize_t n = fd < 0 ? -1 : read(fd, text, sizeof text - 1);
+
+    if (fd >= 0)
+        close(fd);
+    if (n <= 0)
+        return -1;
+    text[n] = '\0';
+    return strtol(text, NULL, 10);
+}
+
+static void
+write_number(const char *path, long value)
+{
+    char text[32];
+    int fd = open(path, O_WRONLY | O_CLOEXEC);
+    int length = snprintf(text, sizeof text, "%ld", value);
+
+    if (fd < 0 || write(fd, text, (size_t)length) != length)
+        fprintf(stderr, "%s=%ld: %s\n", path, value, strerror(errno));
+    if (fd >= 0)
+        close(fd);
+}
+
+static long
+free_kb(void)
+{
+    char line[128];
+    long value = 0;
+    FILE *file = fopen("/proc/meminfo", "re");
+
+    while (file && fgets(line, sizeof line, file))
+        if (sscanf(line, "MemFree: %ld", &value) == 1)
+            break;
+    if (file)
+        fclose(file);
+    return value;
+}
+
+static void
+metric(const char *name, double value)
+{
+    printf("@metric %s %.10g\n", name, value);
+    fflush(stdout);
+}
+
+/* Reads addresses all over the region for ever and keeps the longest wait. */
+static void *
+reader(void *unused __attribute__((unused)))
+{
+    unsigned long state = 88172645463325252ul;
+
+    while (!stop) {
+        unsigned long pages = filled;
+        uint64_t start = now_us(), wait;
+
+        if (pages == 0)
+            continue;
+        for (int i = 0; i < 64; i++) {
+            state ^= state << 13;
+            state ^= state >> 7;
+            state ^= state << 17;
+            (void)*(volatile char *)(region + state % pages * PAGE);
+        }
+        wait = now_us() - start;
+        if (wait > worst_stall_us)
+            worst_stall_us = wait;
+    }
+    return NULL;
+}
+
+/* Fills up to 'target' pages with one content, as fast as ksmd makes room. */
+static void
+fill(unsigned long target, uint64_t deadline_us)
+{
+    unsigned long pages = filled;
+
+    while (pages < target) {
+        unsigned long step = 4096;
+
+        while (free_kb() < KEEP_FREE_KB) {
+            if (now_us() > deadline_us)
+                return;
+            usleep(20000);
+        }
+        if (step > target - pages)
+            step = target - pages;
+        for (unsigned long i = 0; i < step; i++)
+            memset(region + (pages + i) * PAGE, 0x5a, PAGE);
+        pages += step;
+        filled = pages;
+    }
+}
+
+/* Waits until ksmd has merged (nearly) all that was filled, or makes no more progress. */
+static long
+wait_merged(unsigned long target, uint64_t deadline_us)
+{
+    long last = -1;
+    uint64_t progress = now_us();
+
+    for (;;) {
+        long sharing = read_number(KSM "pages_sharing") + read_number(KSM "pages_shared");
+
+        if (sharing >= (long)target || now_us() > deadline_us)
+            return sharing;
+        if (sharing != last)
+            progress = now_us();
+        else if (now_us() - progress > 10 * 1000000u)
+            return sharing;
+        last = sharing;
+        usleep(50000);
+    }
+}
+
+static long
+grow(unsigned long target, uint64_t deadline_us)
+{
+    uint64_t start = now_us();
+    long merged;
+
+    write_number(KSM "run", 1);
+    fill(target, deadline_us);
+    merged = wait_merged(target, deadline_us);
+    /* A scan that is under way holds references, and a page with references does not move. */
+    write_number(KSM "run", 0);
+    printf("%ld of %lu pages merged into %ld in %.1f s\n", merged, target,
+           read_number(KSM "pages_shared"), (double)(now_us() - start) / 1e6);
+    metric("sharers", (double)merged);
+    metric("shared_pages", (double)read_number(KSM "pages_shared"));
+    return merged;
+}
+
+/* Moves the page below 'address' to the node where it is not. Microseconds, or 0 if it stayed. */
+static uint64_t
+move_once(void *address)
+{
+    void *pages[] = {address};
+    int status = -1, node;
+    uint64_t start;
+
+    (void)*(volatile char *)address; /* present again where NUMA balancing took it away */
+    if (syscall(SYS_move_pages, 0, 1ul, pages, NULL, &status, 0) < 0)
+        die("move_pages: asking for the node");
+    if (status < 0) {
+        fprintf(stderr, "move_pages: node unknown: %s\n", strerror(-status));
+        return 0;
+    }
+    node = status == 0 ? 1 : 0;
+    start = now_us();
+    if (syscall(SYS_move_pages, 0, 1ul, pages, &node, &status, MPOL_MF_MOVE_ALL) < 0)
+        die("move_pages to node %d", node);
+    if (status != node) {
+        fprintf(stderr, "move_pages: %s\n", status < 0 ? strerror(-status) : "page stayed");
+        return 0;
+    }
+    return now_us() - start;
+}
+
+#define MAX_SAMPLES 4096
+
+static unsigned int moves;
+static double stalls_ms[MAX_SAMPLES], moves_ms[MAX_SAMPLES];
+
+static int
+compare_doubles(const void *a, const void *b)
+{
+    double x = *(const double *)a, y = *(const double *)b;
+
+    return (x > y) - (x < y);
+}
+
+static double
+median(const double *values, unsigned int count)
+{
+    static double sorted[MAX_SAMPLES];
+
+    if (count == 0)
+        return 0;
+    memcpy(sorted, values, count * sizeof *values);
+    qsort(sorted, count, sizeof *sorted, compare_doubles);
+    return sorted[count / 2];
+}
+
+/* Moves a page in the middle 'times' times; the reader's longest wait goes with each move. What
+ * counts is the median: a busy host makes single waits of any length. Returns it in ms. */
+static double
+measure(int times)
+{
+    static double worst_ms;
+    unsigned int count;
+
+    for (int i = 0; i < times; i++) {
+        uint64_t us;
+
+        worst_stall_us = 0;
+        us = move_once(region + filled / 2 * PAGE);
+        usleep(20000); /* the reader notes its wait after it */
+        if (us == 0)
+            continue;
+        moves_ms[moves % MAX_SAMPLES] = (double)us / 1e3;
+        stalls_ms[moves % MAX_SAMPLES] = (double)worst_stall_us / 1e3;
+        moves++;
+        if ((double)worst_stall_us / 1e3 > worst_ms)
+            worst_ms = (double)worst_stall_us / 1e3;
+    }
+    count = moves < MAX_SAMPLES ? moves : MAX_SAMPLES;
+    metric("migrations", moves);
+    metric("migrate_ms", median(moves_ms, count));
+    metric("stall_max_ms", worst_ms);
+    metric("stall_ms", median(stalls_ms, count));
+    return median(stalls_ms, count);
+}
+
+static void
+parse(int argc, char **argv)
+{
+    static const struct option table[] = {
+        {"sharers", required_argument, NULL, 's'},
+        {"capped-sharers", required_argument, NULL, 'c'},
+        {"max-sharers", required_argument, NULL, 'm'},
+        {"timeout-secs", required_argument, NULL, 't'},
+        {"seconds", required_argument, NULL, 'n'},
+        {NULL, 0, NULL, 0},
+    };
+    int c;
+
+    while ((c = getopt_long(argc, argv, "", table, NULL)) != -1) {
+        if (c == 's')
+            options.sharers = strtoul(optarg, NULL, 10);
+        else if (c == 'c')
+            options.capped_sharers = strtoul(optarg, NULL, 10);
+        else if (c == 'm')
+            options.max_sharers = strtoul(optarg, NULL, 10);
+        else if (c == 't')
+            options.timeout_secs = (unsigned int)strtoul(optarg, NULL, 10);
+        else if (c == 'n')
+            options.seconds = (unsigned int)strtoul(optarg, NULL, 10);
+        else
+            exit(2);
+    }
+    if (options.max_sharers < options.sharers)
+        options.max_sharers = options.sharers;
+}
+
+/* Sharers until the stall is well over the timeout: a hung task is reported between one and two
+ * times its timeout. Returns the stall in milliseconds. */
+static double
+scale(unsigned long *sharers, bool capped, uint64_t deadline_us)
+{
+    double wanted_ms = options.timeout_secs * 2500.0;
+    double stall_ms = measure(capped ? ENOUGH_MOVES : 3);
+
+    while (!capped && stall_ms < wanted_ms && *sharers < options.max_sharers &&
+           now_us() < deadline_us) {
+        double factor = stall_ms > 1 ? wanted_ms * 1.1 / stall_ms : 2;
+
+        *sharers = (unsigned long)((double)*sharers * (factor > 2 ? 2 : factor));
+        if (*sharers > options.max_sharers)
+            *sharers = options.max_sharers;
+        grow(*sharers, deadline_us);
+        moves = 0; /* fewer sharers' stalls do not count any more */
+        stall_ms = measure(3);
+    }
+    return stall_ms;
+}
+
+static void
+provoke(void)
+{
+    uint64_t end = now_us() + options.seconds * 1000000ull;
+
+    write_number("/proc/sys/kernel/hung_task_timeout_secs", options.timeout_secs);
+    write_number("/proc/sys/kernel/hung_task_panic", 1);
+    while (now_us() < end)
+        measure(5);
+    write_number("/proc/sys/kernel/hung_task_panic", 0);
+}
+
+int
+main(int argc, char **argv)
+{
+    uint64_t start = now_us(), deadline_us;
+    const char *duration = getenv("KREGLAB_DURATION");
+    unsigned long sharers;
+    pthread_t thread;
+    double stall_ms;
+    long cap, merged;
+    bool capped, reached;
+
+    parse(argc, argv);
+    deadline_us = start + (duration ? strtoull(duration, NULL, 10) : 180) * 1000000ull -
+                  options.seconds * 1000000ull;
+    cap = read_number(KSM "max_page_sharing");
+    capped = cap >= 0 && (unsigned long)cap < options.sharers;
+    sharers = capped ? options.capped_sharers : options.sharers;
+    printf("max_page_sharing %ld\n", cap);
+    write_number("/proc/sys/kernel/hung_task_panic", 0);
+    region = mmap(NULL, options.max_sharers * PAGE, PROT_READ | PROT_WRITE,
+                  MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    if (region == MAP_FAILED)
+        die("mapping %lu pages", options.max_sharers);
+    madvise(region, options.max_sharers * PAGE, MADV_NOHUGEPAGE);
+    if (madvise(region, options.max_sharers * PAGE, MADV_MERGEABLE) < 0)
+        die("MADV_MERGEABLE (is CONFIG_KSM set?)");
+    merged = grow(sharers, deadline_us);
+    if (pthread_create(&thread, NULL, reader, NULL) != 0)
+        die("starting the reader");
+    stall_ms = scale(&sharers, capped, deadline_us);
+    reached = capped ? merged >= (long)(sharers * 95 / 100) && moves >= ENOUGH_MOVES
+                     : stall_ms > options.timeout_secs * 1000.0;
+    metric("reached", reached ? 1 : 0);
+    provoke();
+    stop = true;
+    pthread_join(thread, NULL);
+    printf("done after %.1f s\n", (double)(now_us() - start) / 1e6);
+    return 0;
+}
