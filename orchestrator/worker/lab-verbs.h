@@ -1,0 +1,6 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The verbs of kreglab-worker. argv[0] is the verb; the result is the exit status. */
+#pragma once
+
+int lab_verb_intake(int argc, char **argv);
+int lab_verb_module_build(int argc, char **argv);
