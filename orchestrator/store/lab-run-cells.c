@@ -11,6 +11,16 @@
 #include "lab-json.h"
 #include "lab-run-private.h"
 
+#define GUESS_BOOT_MS 8000
+#define GUESS_DUMP_MS 10000
+
+gint64
+lab_run_guess_ms(const LabCell *cell)
+{
+    return GUESS_BOOT_MS + cell->stressor.duration_ms +
+           (cell->kdump && cell->ends_in_panic ? GUESS_DUMP_MS : 0);
+}
+
 /* Ids become file names: only what lab_cell_compute_id makes is let through. */
 static gboolean
 id_is_sane(const char *id)
@@ -34,13 +44,15 @@ add_cell(LabRun *run, const char *line, gsize length, gint64 offset, GError **er
     cell = g_new0(LabRunCell, 1);
     cell->id = g_string_chunk_insert(run->strings, whole->id);
     cell->kernel = g_string_chunk_insert_const(run->strings, whole->kernel_id);
-    cell->release = g_string_chunk_insert_const(run->strings, whole->kernel_release);
+    cell->release = g_string_chunk_insert_const(
+        run->strings, whole->kernel_release ? whole->kernel_release : whole->kernel_id);
     cell->recipe = g_string_chunk_insert_const(run->strings, whole->recipe);
     cell->variant = g_string_chunk_insert_const(run->strings, whole->variant);
     cell->repetition = whole->repetition;
     cell->index = run->cells->len;
     cell->memory_bytes = whole->guest.memory_bytes;
     cell->cpus = whole->guest.cpus;
+    cell->guess_ms = lab_run_guess_ms(whole);
     cell->offset = offset;
     cell->length = (gint64)length;
     g_ptr_array_add(run->cells, cell);

@@ -26,7 +26,8 @@ typedef struct {
     guint index;    /* position in running order, from 0 */
     guint64 memory_bytes;
     int cpus;
-    gint64 offset; /* of its line in cells.jsonl */
+    gint64 guess_ms; /* how long it may take, for estimates without history */
+    gint64 offset;   /* of its line in cells.jsonl */
     gint64 length;
 } LabRunCell;
 
@@ -77,6 +78,9 @@ json_t *lab_run_read_result(LabRun *run, const LabRunCell *cell, GError **error)
 
 /* The same in short; a missing or unreadable result is a brief with state missing. */
 LabBrief *lab_run_read_brief(LabRun *run, const LabRunCell *cell);
+
+/* How long a cell without history may take: boot, stressor, dump. */
+gint64 lab_run_guess_ms(const LabCell *cell);
 
 /* "RUN/cells/CELL", absolute; g_free. The directory need not exist. */
 char *lab_run_cell_directory(const LabRun *run, const LabRunCell *cell);

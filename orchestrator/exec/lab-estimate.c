@@ -1,0 +1,121 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "lab-estimate.h"
+
+#include <fcntl.h>
+#include <string.h>
+
+#include "lab-file.h"
+
+#define GUEST_OVERHEAD \
+    (160ull << 20) /* QEMU, its buffers and the worker beside the guest's memory */
+#define HOST_RESERVE    (512ull << 20)
+#define FALLBACK_MEMORY (4ull << 30)
+
+struct LabEstimate {
+    LabIndex *index;
+    GHashTable *kinds; /* "kernel\nrecipe\nvariant" -> gint64 *, ms; 0: never seen */
+};
+
+LabEstimate *
+lab_estimate_new(LabIndex *index)
+{
+    LabEstimate *estimate = g_new0(LabEstimate, 1);
+
+    estimate->index = index;
+    estimate->kinds = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
+    return estimate;
+}
+
+void
+lab_estimate_free(LabEstimate *estimate)
+{
+    if (!estimate)
+        return;
+    g_hash_table_unref(estimate->kinds);
+    g_free(estimate);
+}
+
+static gint64 *
+kind_of(LabEstimate *estimate, const char *kernel, const char *recipe, const char *variant)
+{
+    g_autofree char *key = g_strjoin("\n", kernel, recipe, variant, NULL);
+    gint64 *known = g_hash_table_lookup(estimate->kinds, key);
+
+    if (known)
+        return known;
+    known = g_new0(gint64, 1);
+    if (estimate->index)
+        *known = lab_index_expected_ms(estimate->index, kernel, recipe, variant);
+    g_hash_table_insert(estimate->kinds, g_steal_pointer(&key), known);
+    return known;
+}
+
+gint64
+lab_estimate_ms(LabEstimate *estimate, const char *kernel, const char *recipe, const char *variant,
+                gint64 guess_ms)
+{
+    gint64 known = *kind_of(estimate, kernel, recipe, variant);
+
+    return known > 0 ? known : guess_ms;
+}
+
+void
+lab_estimate_learn(LabEstimate *estimate, const char *kernel, const char *recipe,
+                   const char *variant, gint64 duration_ms)
+{
+    gint64 *known = kind_of(estimate, kernel, recipe, variant);
+
+    if (duration_ms > 0)
+        *known = *known > 0 ? (*known + duration_ms) / 2 : duration_ms;
+}
+
+gint64
+lab_estimate_total_ms(LabEstimate *estimate, const GPtrArray *cells, int jobs)
+{
+    gint64 sum_ms = 0, longest_ms = 0;
+
+    for (guint i = 0; i < cells->len; i++) {
+        const LabCell *cell = cells->pdata[i];
+        gint64 ms = lab_estimate_ms(estimate, cell->kernel_id, cell->recipe, cell->variant,
+                                    lab_run_guess_ms(cell));
+
+        sum_ms += ms;
+        longest_ms = MAX(longest_ms, ms);
+    }
+    return MAX(sum_ms / MAX(jobs, 1), longest_ms);
+}
+
+guint64
+lab_estimate_cell_memory_bytes(guint64 guest_bytes)
+{
+    return guest_bytes + GUEST_OVERHEAD;
+}
+
+guint64
+lab_estimate_memory_bytes(void)
+{
+    g_autofree char *text = lab_file_read(AT_FDCWD, "/proc/meminfo", 65536, NULL, NULL);
+    const char *line = text ? strstr(text, "MemAvailable:") : NULL;
+    guint64 available = line ? g_ascii_strtoull(line + 13, NULL, 10) * 1024 : FALLBACK_MEMORY;
+
+    return available > 2 * HOST_RESERVE ? available - HOST_RESERVE : available / 2;
+}
+
+int
+lab_estimate_jobs(const GPtrArray *cells)
+{
+    guint64 memory_bytes = G_MAXUINT64;
+    guint cpus = G_MAXINT;
+    guint64 by_memory;
+
+    for (guint i = 0; i < cells->len; i++) {
+        const LabRunCell *cell = cells->pdata[i];
+
+        memory_bytes = MIN(memory_bytes, cell->memory_bytes);
+        cpus = MIN(cpus, (guint)MAX(cell->cpus, 1));
+    }
+    if (cells->len == 0)
+        return 1;
+    by_memory = lab_estimate_memory_bytes() / lab_estimate_cell_memory_bytes(memory_bytes);
+    return (int)CLAMP(MIN(g_get_num_processors() / cpus, by_memory), 1, 1024);
+}

@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* How long cells are expected to take: from the index, from this run as it goes, else a guess. */
+#pragma once
+
+#include "lab-index.h"
+
+typedef struct LabEstimate LabEstimate;
+
+/* 'index' is borrowed and may be NULL. */
+LabEstimate *lab_estimate_new(LabIndex *index);
+void lab_estimate_free(LabEstimate *estimate);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(LabEstimate, lab_estimate_free)
+
+/* 'guess_ms' is taken for a kind of cell that was never seen. */
+gint64 lab_estimate_ms(LabEstimate *estimate, const char *kernel, const char *recipe,
+                       const char *variant, gint64 guess_ms);
+
+/* A cell of this kind took so long. */
+void lab_estimate_learn(LabEstimate *estimate, const char *kernel, const char *recipe,
+                        const char *variant, gint64 duration_ms);
+
+/* The time for all of 'cells' (LabCell) with 'jobs' at once. */
+gint64 lab_estimate_total_ms(LabEstimate *estimate, const GPtrArray *cells, int jobs);
+
+/* Jobs that this machine can run at once: by its cores and its free memory against the smallest of
+ * 'cells' (LabRunCell); the scheduler holds each start against what the running ones take. At
+ * least 1. */
+int lab_estimate_jobs(const GPtrArray *cells);
+
+/* Memory that guests may take together: what is available, less a reserve for the host. */
+guint64 lab_estimate_memory_bytes(void);
+/* A guest's memory with what QEMU and the worker need beside it. */
+guint64 lab_estimate_cell_memory_bytes(guint64 guest_bytes);

@@ -1,0 +1,337 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* What follows the end of a worker, and what earlier parents left to be taken up. */
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "lab-error.h"
+#include "lab-file.h"
+#include "lab-json.h"
+#include "lab-log.h"
+#include "lab-proc.h"
+#include "lab-scheduler-private.h"
+
+#define CLEAN_TIMEOUT_MS 120000
+/* So many attempts that failed in a row for the lab's reasons mean that the lab is broken. */
+#define MAX_FAILURES_IN_A_ROW 24
+
+/* Index trouble never stops a run: the directories are the truth. */
+static void
+put_in_index(LabScheduler *scheduler, const LabRunCell *cell, const LabBrief *brief)
+{
+    g_autoptr(GError) error = NULL;
+
+    if (scheduler->index && brief->state != LAB_STATE_MISSING &&
+        !lab_index_put_cell(scheduler->index, scheduler->run, cell, brief, &error))
+        lab_scheduler_tell(scheduler,
+                           (LabRunEvent){.kind = LAB_RUN_WARNING, .text = error->message});
+}
+
+static gboolean
+journal_end(LabScheduler *scheduler, const LabSlot *slot, const LabBrief *brief, gboolean again,
+            int status)
+{
+    g_autoptr(GError) error = NULL;
+    json_t *entry = json_pack(
+        "{s:s, s:s, s:i, s:s, s:o, s:b, s:i}", "event", "finished", "cell", slot->cell->id,
+        "attempt", slot->attempt, "state", lab_state_name(brief->state), "outcome",
+        lab_json_text(lab_outcome_name(brief->outcome)), "again", again, "status", status);
+
+    if (slot->overdue)
+        json_object_set_new(entry, "overdue", json_true());
+    if (lab_journal_append(scheduler->run, entry, &error))
+        return TRUE;
+    lab_scheduler_fail(scheduler, g_steal_pointer(&error));
+    return FALSE;
+}
+
+static void
+remove_dump(LabScheduler *scheduler, const LabRunCell *cell, const char *kept, const char *why)
+{
+    g_autofree char *path = g_strdup_printf("cells/%s/vmcore", cell->id);
+    g_autoptr(GError) error = NULL;
+
+    if (!lab_file_exists(lab_run_fd(scheduler->run), path))
+        return;
+    /* The journal first: a dump is never missing without a word why. */
+    if (!lab_journal_append(scheduler->run,
+                            json_pack("{s:s, s:s, s:s, s:o}", "event", "dump-removed", "cell",
+                                      cell->id, "why", why, "kept", lab_json_text(kept)),
+                            &error) ||
+        !lab_path_remove(lab_run_fd(scheduler->run), path, &error)) {
+        lab_scheduler_fail(scheduler, g_steal_pointer(&error));
+        return;
+    }
+    lab_scheduler_tell(scheduler, (LabRunEvent){.kind = LAB_RUN_DUMP_REMOVED,
+                                                .cell = cell,
+                                                .attempt = scheduler->attempts[cell->index],
+                                                .text = why,
+                                                .kept = kept});
+}
+
+void
+lab_scheduler_apply_dump_policy(LabScheduler *scheduler, const LabRunCell *cell,
+                                const LabBrief *brief)
+{
+    g_autofree char *key = NULL;
+    const char *kept;
+
+    if (!brief->dump_method || g_str_equal(scheduler->keep_dumps, "all"))
+        return;
+    if (g_str_equal(scheduler->keep_dumps, "none")) {
+        remove_dump(scheduler, cell, NULL, "no dumps are kept");
+        return;
+    }
+    /* Without a signature (a hang, say) what is known of the outcome stands for it. */
+    key = g_strjoin("\n", cell->kernel, brief->k0 ? brief->k0 : lab_brief_word(brief),
+                    brief->k0 || !brief->title ? "" : brief->title, NULL);
+    kept = g_hash_table_lookup(scheduler->dumps, key);
+    if (!kept)
+        g_hash_table_insert(scheduler->dumps, g_steal_pointer(&key), (char *)cell->id);
+    else if (!g_str_equal(kept, cell->id))
+        remove_dump(scheduler, cell, kept, "the same signature on the same kernel");
+}
+
+/* Why an attempt without a result ended. */
+static char *
+describe_loss(const LabSlot *slot, int status)
+{
+    if (slot->overdue)
+        return g_strdup("the worker passed its deadline and was ended");
+    if (status > 128)
+        return g_strdup_printf("the worker was lost: signal %d (%s)", status - 128,
+                               g_strsignal(status - 128));
+    return g_strdup_printf("the worker ended with %d and left no result: see its worker.log",
+                           status);
+}
+
+static void
+enqueue(LabScheduler *scheduler, const LabRunCell *cell)
+{
+    g_queue_push_tail(&scheduler->pending, (gpointer)cell);
+    scheduler->pending_ms += lab_estimate_ms(scheduler->estimate, cell->kernel, cell->recipe,
+                                             cell->variant, cell->guess_ms);
+}
+
+static void
+check_for_broken_lab(LabScheduler *scheduler, const LabBrief *brief)
+{
+    if (brief->state == LAB_STATE_RAN || brief->state == LAB_STATE_SKIPPED) {
+        scheduler->failures_in_a_row = 0;
+    } else if (++scheduler->failures_in_a_row >= MAX_FAILURES_IN_A_ROW &&
+               scheduler->stop_level == 0) {
+        g_autofree char *why = lab_text_clean(brief->why ? brief->why : "no result", -1, FALSE);
+
+        lab_scheduler_fail(
+            scheduler, g_error_new(LAB_INFRA_ERROR, LAB_ERROR_FAILED,
+                                   "the last %d attempts all failed for the lab's reasons (%s): "
+                                   "see 'kreglab doctor', then 'kreglab resume %s'",
+                                   scheduler->failures_in_a_row, why, lab_run_id(scheduler->run)));
+    }
+}
+
+void
+lab_scheduler_cell_ended(LabScheduler *scheduler, const LabSlot *slot, int status)
+{
+    const LabRunCell *cell = slot->cell;
+    g_autoptr(LabBrief) brief = lab_run_read_brief(scheduler->run, cell);
+    gboolean lost = brief->state == LAB_STATE_MISSING;
+    gboolean again = FALSE;
+    LabRunEvent told = {.cell = cell, .attempt = slot->attempt, .brief = brief};
+
+    if (lost && slot->asked) {
+        if (!scheduler->fatal)
+            lab_journal_append(scheduler->run,
+                               json_pack("{s:s, s:s, s:i}", "event", "stopped", "cell", cell->id,
+                                         "attempt", slot->attempt),
+                               NULL);
+        told.kind = LAB_RUN_CELL_STOPPED;
+        told.brief = NULL;
+        lab_scheduler_tell(scheduler, told);
+        return;
+    }
+    if (lost)
+        brief->why = describe_loss(slot, status);
+    if (lost || brief->state == LAB_STATE_INFRA)
+        again = ++scheduler->failed[cell->index] <= scheduler->options.retries;
+    if (!journal_end(scheduler, slot, brief, again, status))
+        return;
+    if (lost)
+        lab_scheduler_clean_soon(scheduler);
+    told.kind = again ? LAB_RUN_CELL_AGAIN : LAB_RUN_CELL_FINISHED;
+    told.text = brief->why;
+    if (again) {
+        scheduler->summary.again++;
+        enqueue(scheduler, cell);
+    } else {
+        lab_summary_add(&scheduler->summary, brief);
+        put_in_index(scheduler, cell, brief);
+        lab_scheduler_apply_dump_policy(scheduler, cell, brief);
+        if (brief->state == LAB_STATE_RAN)
+            lab_estimate_learn(scheduler->estimate, cell->kernel, cell->recipe, cell->variant,
+                               brief->duration_ms);
+    }
+    lab_scheduler_tell(scheduler, told);
+    check_for_broken_lab(scheduler, brief);
+}
+
+/* A cell of an earlier session: done, or to be run. */
+static gboolean
+take_up_cell(LabScheduler *scheduler, const LabRunCell *cell, const LabJournalCell *known,
+             GError **error)
+{
+    g_autoptr(LabBrief) brief = lab_run_read_brief(scheduler->run, cell);
+    gboolean open = known && !known->finished;
+    gboolean again =
+        brief->state == LAB_STATE_MISSING ||
+        (brief->state == LAB_STATE_INFRA &&
+         (scheduler->options.retry_infra || (open && known->failed <= scheduler->options.retries)));
+
+    if (known)
+        scheduler->attempts[cell->index] = (guint8)MIN(known->attempts, 255);
+    if (again) {
+        /* Who asks for it again gets the full number of tries. */
+        if (open)
+            scheduler->failed[cell->index] = (guint8)MIN(known->failed, scheduler->options.retries);
+        enqueue(scheduler, cell);
+        return TRUE;
+    }
+    /* The worker's result came after the parent's end. */
+    if (!known || open) {
+        if (!lab_journal_append(scheduler->run,
+                                json_pack("{s:s, s:s, s:i, s:s, s:o, s:b, s:b}", "event",
+                                          "finished", "cell", cell->id, "attempt",
+                                          known ? known->attempts : 0, "state",
+                                          lab_state_name(brief->state), "outcome",
+                                          lab_json_text(lab_outcome_name(brief->outcome)), "again",
+                                          FALSE, "found", TRUE),
+                                error))
+            return FALSE;
+        put_in_index(scheduler, cell, brief);
+    }
+    lab_summary_add(&scheduler->summary, brief);
+    lab_scheduler_apply_dump_policy(scheduler, cell, brief);
+    return TRUE;
+}
+
+static gboolean
+end_strays(LabScheduler *scheduler, GHashTable *journal, GError **error)
+{
+    GHashTableIter iter;
+    gpointer value;
+
+    g_hash_table_iter_init(&iter, journal);
+    while (g_hash_table_iter_next(&iter, NULL, &value))
+        if (((LabJournalCell *)value)->pid != 0 &&
+            !scheduler->options.executor->end_stray(value, error))
+            return FALSE;
+    return TRUE;
+}
+
+static void
+clean_first(LabScheduler *scheduler)
+{
+    g_autoptr(GError) error = NULL;
+    g_autofree char *output = NULL;
+    int status = lab_worker_clean(scheduler->paths, &output, &error);
+
+    if (status == 0)
+        return;
+    if (!error)
+        g_set_error(&error, LAB_INFRA_ERROR, LAB_ERROR_FAILED, "it ended with %d: %s", status,
+                    g_strchomp(output));
+    g_prefix_error(&error, "cleaning up after earlier workers: ");
+    lab_scheduler_tell(scheduler, (LabRunEvent){.kind = LAB_RUN_WARNING, .text = error->message});
+}
+
+gboolean
+lab_scheduler_take_up(LabScheduler *scheduler, GError **error)
+{
+    g_autoptr(GHashTable) journal = lab_journal_read(scheduler->run, error);
+    g_autoptr(GError) local = NULL;
+
+    if (!journal)
+        return FALSE;
+    scheduler->summary.cells = scheduler->cells->len;
+    scheduler->attempts = g_new0(guint8, scheduler->cells->len);
+    scheduler->failed = g_new0(guint8, scheduler->cells->len);
+    if (access(scheduler->paths->worker, X_OK) < 0) {
+        g_set_error(error, LAB_INFRA_ERROR, LAB_ERROR_NOT_FOUND,
+                    "the worker '%s' is not there or cannot be executed: build or install kreglab "
+                    "completely",
+                    scheduler->paths->worker);
+        return FALSE;
+    }
+    if (!end_strays(scheduler, journal, error) ||
+        !lab_journal_append(scheduler->run,
+                            json_pack("{s:s, s:i}", "event", "parent", "pid", (int)getpid()),
+                            error))
+        return FALSE;
+    if (scheduler->index &&
+        !lab_index_put_run(scheduler->index, scheduler->run, scheduler->cells->len, &local))
+        lab_scheduler_tell(scheduler,
+                           (LabRunEvent){.kind = LAB_RUN_WARNING, .text = local->message});
+    clean_first(scheduler);
+    for (guint i = 0; i < scheduler->cells->len; i++) {
+        const LabRunCell *cell = scheduler->cells->pdata[i];
+
+        if (!take_up_cell(scheduler, cell, g_hash_table_lookup(journal, cell->id), error))
+            return FALSE;
+    }
+    return TRUE;
+}
+
+static char **
+worker_environment(const LabPaths *paths)
+{
+    char **env = g_get_environ();
+
+    env = g_environ_setenv(env, "KREGLAB_DATA", paths->data, TRUE);
+    return g_environ_setenv(env, "KREGLAB_CACHE", paths->cache, TRUE);
+}
+
+int
+lab_worker_clean(const LabPaths *paths, char **output, GError **error)
+{
+    const char *argv[] = {paths->worker, "clean", NULL};
+    g_autofree char *data = g_strconcat("KREGLAB_DATA=", paths->data, NULL);
+    g_autofree char *cache = g_strconcat("KREGLAB_CACHE=", paths->cache, NULL);
+    const char *env[] = {data, cache, NULL};
+    LabProcOptions options = {.env = env, .merge = TRUE, .timeout_ms = CLEAN_TIMEOUT_MS};
+    g_auto(LabProcResult) result = {0};
+
+    if (!lab_proc_run(argv, &options, &result, error))
+        return -1;
+    if (output)
+        *output = g_steal_pointer(&result.output);
+    return result.status;
+}
+
+static void
+on_cleaned(GPid pid, int raw, gpointer data)
+{
+    LabScheduler *scheduler = data;
+
+    scheduler->cleaner = 0;
+    g_spawn_close_pid(pid);
+    if (!WIFEXITED(raw) || WEXITSTATUS(raw) != 0)
+        lab_scheduler_tell(scheduler,
+                           (LabRunEvent){.kind = LAB_RUN_WARNING,
+                                         .text = "cleaning up after a lost worker failed: see "
+                                                 "'kreglab doctor --clean'"});
+    lab_scheduler_start_soon(scheduler);
+}
+
+void
+lab_scheduler_clean_soon(LabScheduler *scheduler)
+{
+    char *argv[] = {scheduler->paths->worker, (char *)"clean", NULL};
+    g_auto(GStrv) env = worker_environment(scheduler->paths);
+
+    if (scheduler->cleaner == 0 &&
+        g_spawn_async(NULL, argv, env,
+                      G_SPAWN_DO_NOT_REAP_CHILD | G_SPAWN_STDOUT_TO_DEV_NULL |
+                          G_SPAWN_STDERR_TO_DEV_NULL,
+                      NULL, NULL, &scheduler->cleaner, NULL))
+        g_child_watch_add(scheduler->cleaner, on_cleaned, scheduler);
+}

@@ -1,0 +1,327 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "lab-scheduler.h"
+
+#include <signal.h>
+#include <string.h>
+
+#include <glib-unix.h>
+
+#include "lab-error.h"
+#include "lab-json.h"
+#include "lab-log.h"
+#include "lab-scheduler-private.h"
+
+/* Beyond the sum of a cell's deadlines: preparing (modules, images, capability probe) and waits
+ * for a loaded host. */
+#define DEFAULT_MARGIN_MS 300000
+/* What a worker gets to stop its guest before it is killed. */
+#define STOP_GRACE_MS 30000
+
+LabScheduler *
+lab_scheduler_new(LabRun *run, LabIndex *index, const LabPaths *paths,
+                  const LabSchedulerOptions *options, LabRunEventFunc func, gpointer data)
+{
+    LabScheduler *scheduler = g_new0(LabScheduler, 1);
+
+    scheduler->run = run;
+    scheduler->index = index;
+    scheduler->paths = paths;
+    scheduler->options = *options;
+    scheduler->keep_dumps =
+        g_strdup(options->keep_dumps ? options->keep_dumps : "first-per-signature");
+    scheduler->options.keep_dumps = scheduler->keep_dumps;
+    if (!scheduler->options.executor)
+        scheduler->options.executor = lab_executors[0];
+    if (scheduler->options.margin_ms <= 0)
+        scheduler->options.margin_ms = DEFAULT_MARGIN_MS;
+    scheduler->func = func;
+    scheduler->data = data;
+    scheduler->loop = g_main_loop_new(NULL, FALSE);
+    g_queue_init(&scheduler->pending);
+    scheduler->running = g_ptr_array_new_with_free_func(g_free);
+    scheduler->estimate = lab_estimate_new(index);
+    scheduler->dumps = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+    return scheduler;
+}
+
+void
+lab_scheduler_free(LabScheduler *scheduler)
+{
+    if (!scheduler)
+        return;
+    g_clear_handle_id(&scheduler->start_source, g_source_remove);
+    g_clear_handle_id(&scheduler->kill_source, g_source_remove);
+    g_queue_clear(&scheduler->pending);
+    g_ptr_array_unref(scheduler->running);
+    g_hash_table_unref(scheduler->dumps);
+    lab_estimate_free(scheduler->estimate);
+    g_main_loop_unref(scheduler->loop);
+    g_clear_error(&scheduler->fatal);
+    g_free(scheduler->attempts);
+    g_free(scheduler->failed);
+    g_free(scheduler->keep_dumps);
+    g_free(scheduler);
+}
+
+const LabSummary *
+lab_scheduler_summary(const LabScheduler *scheduler)
+{
+    return &scheduler->summary;
+}
+
+void
+lab_scheduler_tell(LabScheduler *scheduler, LabRunEvent event)
+{
+    event.run = scheduler->run;
+    event.summary = &scheduler->summary;
+    event.left_ms = scheduler->pending_ms / MAX(scheduler->jobs, 1);
+    scheduler->func(&event, scheduler->data);
+}
+
+static gboolean
+on_stop_grace(gpointer data)
+{
+    LabScheduler *scheduler = data;
+
+    scheduler->kill_source = 0;
+    lab_scheduler_stop(scheduler, 2);
+    return G_SOURCE_REMOVE;
+}
+
+void
+lab_scheduler_stop(LabScheduler *scheduler, int level)
+{
+    if (level <= scheduler->stop_level)
+        return;
+    scheduler->stop_level = level;
+    for (guint i = 0; i < scheduler->running->len; i++) {
+        LabSlot *slot = scheduler->running->pdata[i];
+
+        slot->asked = TRUE;
+        scheduler->options.executor->stop(slot->task, level > 1);
+    }
+    if (level == 1 && scheduler->kill_source == 0)
+        scheduler->kill_source = g_timeout_add(STOP_GRACE_MS, on_stop_grace, scheduler);
+    if (level == 1)
+        lab_scheduler_tell(scheduler, (LabRunEvent){.kind = LAB_RUN_STOPPING});
+    lab_scheduler_start_soon(scheduler);
+}
+
+void
+lab_scheduler_fail(LabScheduler *scheduler, GError *error)
+{
+    if (scheduler->fatal)
+        g_error_free(error);
+    else
+        scheduler->fatal = error;
+    lab_scheduler_stop(scheduler, 1);
+}
+
+static gboolean
+on_signal(gpointer data)
+{
+    LabScheduler *scheduler = data;
+
+    scheduler->summary.stopped = TRUE;
+    lab_scheduler_stop(scheduler, scheduler->stop_level + 1);
+    return G_SOURCE_CONTINUE;
+}
+
+static gboolean
+on_deadline(gpointer data)
+{
+    LabSlot *slot = data;
+    gboolean at_once = slot->overdue;
+
+    slot->overdue = TRUE;
+    slot->deadline_source = at_once ? 0 : g_timeout_add(STOP_GRACE_MS, on_deadline, slot);
+    slot->scheduler->options.executor->stop(slot->task, at_once);
+    return G_SOURCE_REMOVE;
+}
+
+static void
+on_task_event(LabTask *task, const json_t *event, gpointer data)
+{
+    LabSlot *slot = data;
+    const char *name = lab_json_string(event, "event");
+    LabRunEvent told = {.cell = slot->cell, .attempt = slot->attempt};
+
+    if (g_strcmp0(name, "phase") == 0) {
+        told.kind = LAB_RUN_CELL_PHASE;
+        told.phase = lab_json_string(event, "phase");
+        told.t_ms = lab_json_int(event, "t_ms", 0);
+    } else if (g_strcmp0(name, "warning") == 0) {
+        told.kind = LAB_RUN_CELL_WARNING;
+        told.text = lab_json_string(event, "text");
+    }
+    if (told.phase || told.text)
+        lab_scheduler_tell(slot->scheduler, told);
+}
+
+static void
+on_task_ended(LabTask *task, int status, gpointer data)
+{
+    LabSlot *slot = data;
+    LabScheduler *scheduler = slot->scheduler;
+
+    g_clear_handle_id(&slot->deadline_source, g_source_remove);
+    scheduler->cpus_left += MAX(slot->cell->cpus, 1);
+    scheduler->memory_left_bytes +=
+        (gint64)lab_estimate_cell_memory_bytes(slot->cell->memory_bytes);
+    scheduler->summary.running--;
+    lab_scheduler_cell_ended(scheduler, slot, status);
+    g_ptr_array_remove_fast(scheduler->running, slot);
+    lab_scheduler_start_soon(scheduler);
+}
+
+static const LabTaskHandlers handlers = {on_task_event, on_task_ended};
+
+static gint64
+deadline_of(const LabScheduler *scheduler, const LabCell *cell)
+{
+    const LabDeadlines *d = &cell->deadlines;
+
+    return d->boot_ms + d->setup_ms + d->run_ms + d->heartbeat_ms + d->evidence_ms + d->kdump_ms +
+           d->dump_ms + scheduler->options.margin_ms;
+}
+
+/* An attempt counts from the moment when its line is in the journal; the worker starts before
+ * that (its pid has to be in the line) and is killed when the line cannot be written. */
+static gboolean
+journal_start(LabScheduler *scheduler, const LabSlot *slot, GError **error)
+{
+    json_t *entry = json_pack("{s:s, s:s, s:i}", "event", "started", "cell", slot->cell->id,
+                              "attempt", slot->attempt);
+
+    scheduler->options.executor->identify(slot->task, entry);
+    return lab_journal_append(scheduler->run, entry, error);
+}
+
+static gboolean
+start_cell(LabScheduler *scheduler, const LabRunCell *cell, GError **error)
+{
+    g_autoptr(LabCell) whole = lab_run_read_cell(scheduler->run, cell, error);
+    g_autofree char *directory = lab_run_cell_directory(scheduler->run, cell);
+    LabTaskRequest request = {scheduler->paths, directory};
+    gboolean keep = g_str_equal(scheduler->keep_dumps, "all");
+    LabSlot *slot;
+
+    if (!whole || !lab_run_prepare_cell(scheduler->run, cell, whole, keep, error))
+        return FALSE;
+    slot = g_new0(LabSlot, 1);
+    slot->scheduler = scheduler;
+    slot->cell = cell;
+    slot->attempt = scheduler->attempts[cell->index] + 1;
+    slot->task = scheduler->options.executor->start(&request, &handlers, slot, error);
+    if (!slot->task) {
+        g_free(slot);
+        return FALSE;
+    }
+    g_ptr_array_add(scheduler->running, slot);
+    scheduler->attempts[cell->index] = (guint8)MIN(slot->attempt, 255);
+    scheduler->cpus_left -= MAX(cell->cpus, 1);
+    scheduler->memory_left_bytes -= (gint64)lab_estimate_cell_memory_bytes(cell->memory_bytes);
+    scheduler->summary.running++;
+    slot->deadline_source =
+        g_timeout_add((guint)MIN(deadline_of(scheduler, whole), G_MAXINT), on_deadline, slot);
+    lab_scheduler_tell(
+        scheduler,
+        (LabRunEvent){.kind = LAB_RUN_CELL_STARTED, .cell = cell, .attempt = slot->attempt});
+    if (journal_start(scheduler, slot, error))
+        return TRUE;
+    slot->asked = TRUE;
+    scheduler->options.executor->stop(slot->task, TRUE);
+    return FALSE;
+}
+
+/* Whether the machine bears one more: always, when nothing runs. With --jobs the user has decided
+ * about cores. */
+static gboolean
+has_room(const LabScheduler *scheduler, const LabRunCell *cell)
+{
+    if (scheduler->running->len == 0)
+        return TRUE;
+    if ((int)scheduler->running->len >= scheduler->jobs)
+        return FALSE;
+    if (scheduler->options.jobs > 0)
+        return TRUE;
+    return scheduler->cpus_left >= MAX(cell->cpus, 1) &&
+           scheduler->memory_left_bytes >
+               (gint64)lab_estimate_cell_memory_bytes(cell->memory_bytes);
+}
+
+static gboolean
+on_start(gpointer data)
+{
+    LabScheduler *scheduler = data;
+
+    scheduler->start_source = 0;
+    while (scheduler->stop_level == 0 && !g_queue_is_empty(&scheduler->pending)) {
+        const LabRunCell *cell = g_queue_peek_head(&scheduler->pending);
+        g_autoptr(GError) error = NULL;
+
+        if (!has_room(scheduler, cell))
+            break;
+        /* What a dead worker left behind would still take room. */
+        if (scheduler->attempts[cell->index] > 0 && scheduler->cleaner != 0)
+            break;
+        g_queue_pop_head(&scheduler->pending);
+        scheduler->pending_ms -= lab_estimate_ms(scheduler->estimate, cell->kernel, cell->recipe,
+                                                 cell->variant, cell->guess_ms);
+        if (!start_cell(scheduler, cell, &error))
+            lab_scheduler_fail(scheduler, g_steal_pointer(&error));
+    }
+    if (scheduler->running->len == 0 && scheduler->cleaner == 0 &&
+        (scheduler->stop_level > 0 || g_queue_is_empty(&scheduler->pending)))
+        g_main_loop_quit(scheduler->loop);
+    return G_SOURCE_REMOVE;
+}
+
+void
+lab_scheduler_start_soon(LabScheduler *scheduler)
+{
+    if (scheduler->start_source == 0)
+        scheduler->start_source = g_idle_add(on_start, scheduler);
+}
+
+static void
+run_loop(LabScheduler *scheduler)
+{
+    guint sources[] = {g_unix_signal_add(SIGINT, on_signal, scheduler),
+                       g_unix_signal_add(SIGTERM, on_signal, scheduler),
+                       g_unix_signal_add(SIGHUP, on_signal, scheduler)};
+
+    lab_scheduler_start_soon(scheduler);
+    g_main_loop_run(scheduler->loop);
+    for (gsize i = 0; i < G_N_ELEMENTS(sources); i++)
+        g_source_remove(sources[i]);
+    g_clear_handle_id(&scheduler->kill_source, g_source_remove);
+}
+
+gboolean
+lab_scheduler_run(LabScheduler *scheduler, GError **error)
+{
+    g_autoptr(GError) local = NULL;
+    gboolean whole;
+
+    scheduler->cells = lab_run_cells(scheduler->run, error);
+    if (!scheduler->cells || !lab_scheduler_take_up(scheduler, error))
+        return FALSE;
+    scheduler->jobs = scheduler->options.jobs > 0 ? scheduler->options.jobs
+                                                  : lab_estimate_jobs(scheduler->cells);
+    scheduler->cpus_left = (int)g_get_num_processors();
+    scheduler->memory_left_bytes = (gint64)lab_estimate_memory_bytes();
+    lab_scheduler_tell(scheduler, (LabRunEvent){.kind = LAB_RUN_STARTED, .jobs = scheduler->jobs});
+    run_loop(scheduler);
+    whole = scheduler->summary.done >= scheduler->summary.cells;
+    if (!lab_journal_append(
+            scheduler->run,
+            json_pack("{s:s, s:s}", "event", "end", "state", whole ? "done" : "stopped"), &local) &&
+        !scheduler->fatal)
+        scheduler->fatal = g_steal_pointer(&local);
+    lab_scheduler_tell(scheduler, (LabRunEvent){.kind = LAB_RUN_ENDED});
+    if (!scheduler->fatal)
+        return TRUE;
+    g_propagate_error(error, g_steal_pointer(&scheduler->fatal));
+    return FALSE;
+}
