@@ -198,6 +198,7 @@ lab_crash_frame_parse_pc(const char *text, gboolean *user)
 typedef struct {
     GPtrArray *stacks;
     LabCrashStack *current; /* or NULL */
+    gboolean bare;          /* frames may come without "Call Trace:" */
     gboolean secondary;     /* the next stack is one of an object's history */
     char label[16];         /* "IRQ", "NMI", "TASK"…, or "" */
     int strangers;          /* lines that are no frames since the last one */
@@ -225,33 +226,35 @@ stack_begin(StackReader *reader, gboolean from_pc)
     return stack;
 }
 
-/* "<IRQ>", "</IRQ>", "<#DF>", "<<EOE>>", "<EOI>": remembers the name; TRUE when it was a label. */
-static gboolean
+/* "<IRQ>", "</IRQ>", "<#DF>", "<<EOE>>", "<EOI>": remembers the name; returns what follows on the
+ * line ("" mostly; kernels before 4.9 put the first frame there), or NULL when it was no label. */
+static const char *
 read_label(StackReader *reader, const char *text)
 {
     const char *p = skip_spaces(text);
+    const char *start = p;
     gsize n;
 
-    if (*p != '<' || strlen(p) > 20)
-        return FALSE;
+    if (*p != '<')
+        return NULL;
     p += strspn(p, "<#/ ");
     n = strspn(p, "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789");
     if (n == 0 || n >= sizeof reader->label || p[n] != '>')
-        return FALSE;
-    if (strstr(text, "</") || g_str_has_prefix(p, "EOI") || g_str_has_prefix(p, "EOE")) {
+        return NULL;
+    if (start[1] == '/' || g_str_has_prefix(p, "EOI") || g_str_has_prefix(p, "EOE")) {
         reader->label[0] = '\0';
     } else {
         memcpy(reader->label, p, n);
         reader->label[n] = '\0';
     }
-    return TRUE;
+    p += n;
+    return p + strspn(p, "> ");
 }
 
 static gboolean
 starts_trace(const char *text)
 {
-    static const char *const words[] = {
-        "Call Trace:", "Call trace:", "Backtrace:", "stack backtrace:", "Stack traceback"};
+    static const char *const words[] = {"Call Trace:", "Call trace:", "acktrace:"};
 
     for (gsize i = 0; i < G_N_ELEMENTS(words); i++)
         if (strstr(text, words[i]))
@@ -274,6 +277,7 @@ starts_history(const char *text)
         "Uninit was created",
         "the existing dependency chain",
         "which lock already depends",
+        "grace-period kthread stack dump",
         "page last allocated",
         "page last free",
         "Last call_rcu",
@@ -298,6 +302,8 @@ belongs_to_trace(const char *text)
 
     if (*p == '\0')
         return TRUE;
+    if ((p[0] == 'r' || p[0] == 'x') && g_ascii_isdigit(p[1]) && strchr(p, ':')) /* ARM */
+        return TRUE;
     for (gsize i = 0; i < G_N_ELEMENTS(starts); i++)
         if (g_str_has_prefix(p, starts[i]))
             return TRUE;
@@ -316,8 +322,14 @@ static void
 read_stack_line(StackReader *reader, const char *text)
 {
     gboolean user;
+    const char *after;
     LabCrashFrame *frame;
 
+    if (strstr(text, "NMI backtrace for cpu")) {
+        reader->secondary = FALSE;
+        stack_begin(reader, FALSE);
+        return;
+    }
     if (starts_history(text)) {
         reader->secondary = TRUE;
         stack_begin(reader, FALSE);
@@ -335,8 +347,11 @@ read_stack_line(StackReader *reader, const char *text)
             add_frame(reader, frame);
         return;
     }
-    if (reader->current && read_label(reader, text))
-        return;
+    while (reader->current && (after = read_label(reader, text))) {
+        if (!*after)
+            return;
+        text = after;
+    }
     frame = lab_crash_frame_parse_pc(text, &user);
     if (user && reader->current && reader->current->frames->len) {
         reader->current = NULL;
@@ -350,9 +365,13 @@ read_stack_line(StackReader *reader, const char *text)
         add_frame(reader, frame);
         return;
     }
-    if (!reader->current)
+    if (!reader->current && !(reader->bare && reader->stacks->len == 0))
         return;
     frame = lab_crash_frame_parse(text);
+    if (frame && !reader->current)
+        stack_begin(reader, FALSE);
+    if (!reader->current)
+        return;
     if (frame)
         add_frame(reader, frame);
     else if (!belongs_to_trace(text) && reader->current->frames->len > 1)
@@ -362,13 +381,14 @@ read_stack_line(StackReader *reader, const char *text)
 }
 
 GPtrArray *
-lab_crash_stacks_read(const GPtrArray *lines)
+lab_crash_stacks_read(const GPtrArray *lines, gboolean bare)
 {
     StackReader reader = {
+        .bare = bare,
         .stacks = g_ptr_array_new_with_free_func((GDestroyNotify)stack_free),
     };
 
-    for (guint i = 0; i < lines->len; i++)
+    for (guint i = 1; i < lines->len; i++)
         read_stack_line(&reader, lines->pdata[i]);
     return reader.stacks;
 }

@@ -50,7 +50,8 @@ typedef struct {
     gboolean from_pc;   /* began with a register line */
 } LabCrashStack;
 
-GPtrArray *lab_crash_stacks_read(const GPtrArray *lines);
+/* 'lines': header first. 'bare': the first stack may begin without "Call Trace:". */
+GPtrArray *lab_crash_stacks_read(const GPtrArray *lines, gboolean bare);
 
 /* --- lab-crash-table.c --- */
 
@@ -70,6 +71,7 @@ typedef enum {
     LAB_CRASH_MINOR = 1 << 4,       /* never the cause by itself (an OOM kill that was survived) */
     LAB_CRASH_NO_REPORT = 1 << 5,   /* looks like a header and is none */
     LAB_CRASH_NO_CORRUPT = 1 << 6,  /* no function found: title without "in F", not corrupted */
+    LAB_CRASH_BARE = 1 << 8,        /* prints its frames without "Call Trace:" */
     LAB_CRASH_PRELUDE = 1 << 7,     /* words before a WARNING or BUG that is the same report */
 } LabCrashFlags;
 

@@ -56,14 +56,30 @@ after_interrupt(const GPtrArray *frames)
                                         "el1h_64_irq",          "__irq_svc",
                                         "reschedule_interrupt", "call_function_interrupt"};
 
-    for (guint i = frames->len; i > 0; i--) {
-        const LabCrashFrame *frame = frames->pdata[i - 1];
+    gboolean inside = FALSE;
+    guint i;
 
-        for (gsize j = 0; j < G_N_ELEMENTS(words); j++)
-            if (strstr(frame->function, words[j]))
-                return i;
+    for (i = 0; i < frames->len; i++) {
+        const LabCrashFrame *frame = frames->pdata[i];
+        gboolean entry = FALSE;
+
+        for (gsize j = 0; frame->reliable && j < G_N_ELEMENTS(words) && !entry; j++)
+            entry = strstr(frame->function, words[j]) != NULL;
+        if (inside && !entry && frame->reliable)
+            return i;
+        inside |= entry;
     }
-    return 0;
+    return inside ? i : 0;
+}
+
+/* What rcu's own thread was doing when it complained about starving. */
+static gboolean
+is_bystander(const GPtrArray *frames)
+{
+    for (guint i = 0; i < frames->len; i++)
+        if (strcmp(((LabCrashFrame *)frames->pdata[i])->function, "rcu_gp_kthread") == 0)
+            return TRUE;
+    return FALSE;
 }
 
 static const LabCrashFrame *
@@ -122,7 +138,7 @@ blame(const LabCrashClass *class, const GPtrArray *stacks, guint *stack_index)
         const LabCrashStack *stack = stacks->pdata[i];
         const LabCrashFrame *frame = NULL;
 
-        if (stack->secondary)
+        if (stack->secondary || is_bystander(stack->frames))
             continue;
         if (class->rule == LAB_CRASH_RULE_STALL)
             frame = stalled(class, stack->frames);
@@ -379,7 +395,8 @@ named_function(const LabCrashClass *class, GMatchInfo *header, GMatchInfo *detai
 LabCrashReport *
 lab_crash_report_build(const LabCrashClass *class, const GPtrArray *lines)
 {
-    g_autoptr(GPtrArray) stacks = lab_crash_stacks_read(lines);
+    g_autoptr(GPtrArray)
+        stacks = lab_crash_stacks_read(lines, (class->flags & LAB_CRASH_BARE) != 0);
     g_autoptr(GMatchInfo) header = NULL;
     g_autoptr(GMatchInfo) detail = NULL;
     g_autofree char *function = NULL;

@@ -42,25 +42,30 @@ const LabCrashClass lab_crash_classes[] = {
      .alternative = "bad-access in ${F}",
      .rule = LAB_CRASH_RULE_TOP},
     {.type = "kmsan",
+     .flags = LAB_CRASH_BARE,
      .needle = "BUG: KMSAN: ",
      .header = "BUG: KMSAN: (?<kind>[a-z-]+) in " FUNCTION,
      .title = "KMSAN: ${kind} in ${F}",
      .alternative = "bad-access in ${F}"},
     {.type = "kcsan",
+     .flags = LAB_CRASH_BARE,
      .needle = "BUG: KCSAN: ",
-     .header = "BUG: KCSAN: (?<rest>.*)",
+     .header = "BUG: KCSAN: (?<rest>.*?)(?:\\+0x.*)?$",
      .title = "KCSAN: ${rest}",
      .rule = LAB_CRASH_RULE_TITLE},
     {.type = "kfence",
+     .flags = LAB_CRASH_BARE,
      .needle = "BUG: KFENCE: memory corruption",
      .header = "BUG: KFENCE: memory corruption in " FUNCTION,
      .title = "KFENCE: memory corruption in ${F}"},
     {.type = "kfence",
+     .flags = LAB_CRASH_BARE,
      .needle = "BUG: KFENCE: invalid free",
      .header = "BUG: KFENCE: invalid free in " FUNCTION,
      .title = "KFENCE: invalid free in ${F}",
      .alternative = "invalid-free in ${F}"},
     {.type = "kfence",
+     .flags = LAB_CRASH_BARE,
      .needle = "BUG: KFENCE: ",
      .header = "BUG: KFENCE: (?<kind>[a-z -]+) in " FUNCTION,
      .title = "KFENCE: ${kind} in ${F}",
@@ -160,7 +165,7 @@ const LabCrashClass lab_crash_classes[] = {
      .alternative = "stall in ${F}",
      .rule = LAB_CRASH_RULE_STALL},
     {.type = "hung-task",
-     .needle = "blocked for more than",
+     .needle = " blocked ",
      .header = "INFO: task .* blocked (?:in I/O wait )?for more than (?<seconds>[0-9]+) seconds",
      .title = "INFO: task hung in ${F}",
      .alternative = "hang in ${F}",
@@ -202,6 +207,11 @@ const LabCrashClass lab_crash_classes[] = {
      .header = "inconsistent lock state",
      .detail = "^.*, at: " FUNCTION,
      .title = "inconsistent lock state in ${F}"},
+    {.type = "lock-context",
+     .needle = "Invalid wait context",
+     .header = "BUG: Invalid wait context",
+     .title = "WARNING: locking bug in ${F}",
+     .rule = LAB_CRASH_RULE_TRACE},
     {.type = "rcu-usage",
      .needle = "suspicious RCU usage",
      .header = "(?<level>INFO|WARNING): suspicious RCU usage",
@@ -228,7 +238,7 @@ const LabCrashClass lab_crash_classes[] = {
      .title = "INFO: trying to register non-static key in ${F}"},
     {.type = "spinlock",
      .needle = "BUG: spinlock",
-     .header = "BUG: spinlock (?<kind>\\w+(?: \\w+)*)",
+     .header = "BUG: spinlock (?<kind>bad magic|lockup suspected|[a-z ]+?)(?: on |,|$)",
      .title = "BUG: spinlock ${kind} in ${F}"},
     {.type = "atomic-sleep",
      .needle = "sleeping function called",
@@ -250,6 +260,8 @@ const LabCrashClass lab_crash_classes[] = {
      .needle = "BUG: Bad page state",
      .header = "BUG: Bad page state",
      .title = "BUG: Bad page state in ${F}",
+     .skip = "^(?:folio_batch\\w*|sk_skb_reason_drop|kfree_skb\\w*|consume_skb|_{0,2}lru_\\w+|_{0,"
+             "2}mempool\\w*|page_frag\\w*)$",
      .rule = LAB_CRASH_RULE_TRACE},
     {.type = "bad-page-map",
      .needle = "BUG: Bad page map",
@@ -283,6 +295,8 @@ const LabCrashClass lab_crash_classes[] = {
      .needle = "BUG: memory leak",
      .header = "BUG: memory leak",
      .title = "memory leak in ${F}",
+     .skip = "^(?:sget_userns|kvasprintf\\w*|__alloc_percpu\\w*|alloc_\\w+|kasprintf|sk_\\w*"
+             "alloc\\w*)$",
      .rule = LAB_CRASH_RULE_TRACE},
     {.type = "dentry",
      .needle = "BUG: Dentry ",
@@ -300,7 +314,7 @@ const LabCrashClass lab_crash_classes[] = {
     {.type = "odebug",
      .needle = "ODEBUG: ",
      .header = "^ODEBUG: ",
-     .flags = LAB_CRASH_PRELUDE,
+     .flags = LAB_CRASH_PRELUDE | LAB_CRASH_CONTINUES,
      .title = "WARNING: ODEBUG bug in ${F}",
      .rule = LAB_CRASH_RULE_TRACE},
     {.type = "warning",
@@ -334,7 +348,7 @@ const LabCrashClass lab_crash_classes[] = {
      .title = "WARNING in ${F}"},
     {.type = "warning",
      .needle = "WARNING: ",
-     .header = "WARNING: \\S+:\\d+ at (?:" FUNCTION ")?",
+     .header = "WARNING: (?:\\[.*\\] )?\\S+:\\d+ at (?:" FUNCTION ")?",
      .title = "WARNING in ${F}"},
     {.type = "warning",
      .needle = "WARNING: ",
@@ -352,7 +366,7 @@ const LabCrashClass lab_crash_classes[] = {
      .header = "Kernel panic.*corrupted stack end",
      .title = "kernel panic: corrupted stack end in ${F}",
      .alternative = "stack-overflow in ${F}",
-     .rule = LAB_CRASH_RULE_TRACE,
+     .rule = LAB_CRASH_RULE_STALL,
      .flags = LAB_CRASH_STOPS},
     {.type = "panic",
      .needle = "Kernel panic",
@@ -394,8 +408,8 @@ const LabCrashClass lab_crash_classes[] = {
      .rule = LAB_CRASH_RULE_TITLE},
     {.type = "vfs",
      .needle = "VFS: ",
-     .header = "^VFS: (?<rest>Close: file count is (?:0|zero).*|Busy inodes after unmount)",
-     .title = "VFS: ${rest}",
+     .header = "^VFS: Close: file count is (?:0|zero)",
+     .title = "VFS: Close: file count is zero (use-after-free)",
      .rule = LAB_CRASH_RULE_TITLE},
     {.type = "vmalloc",
      .needle = "zero-size vmalloc",
@@ -423,131 +437,6 @@ const LabCrashClass lab_crash_classes[] = {
 };
 
 const gsize lab_crash_n_classes = G_N_ELEMENTS(lab_crash_classes);
-
-/* Functions that are never to blame: reporting, sanitizers, copying, allocation, lock primitives,
- * list and bit helpers. A module's frame is never skipped. */
-static const char common[] =
-    "^(?:dump_stack(?:_lvl)?|(?:__)?show_stack|show_trace|show_regs|panic|vpanic|nmi_panic|oops_"
-    "end|"
-    "die|no_context"
-    "|__die|report_bug|fixup_bug|__report_bug|handle_bug|do_trap|do_error_trap|do_invalid_op|exc_"
-    "\\w+|asm_exc_\\w+"
-    "|invalid_op|page_fault|async_page_fault|error_entry|general_protection|bad_area\\w*|__bad_"
-    "area\\w*"
-    "|do_page_fault|__do_page_fault|do_user_addr_fault|do_kern_addr_fault|do_general_protection"
-    "|__warn\\w*|warn_slowpath\\w*|warn_alloc\\w*|print_\\w+|dump_page|bad_page|free_page_is_"
-    "bad\\w*"
-    "|unwind_backtrace|dump_backtrace|dump_instr|arm_notify_die|die_kernel_fault"
-    "|kernel_init_pages|should_failslab|fail_dump|should_fail\\w*|arch_stack_walk|unwind_next_"
-    "frame|stack_trace\\w+"
-    "|check_preemption_disabled|debug_smp_processor_id|__this_cpu_preempt_check|___might_sleep|__"
-    "might_\\w+"
-    "|might_\\w+|__schedule_bug|schedule|__schedule|preempt_schedule\\w*|___?preempt_schedule\\w*|"
-    "schedule_debug"
-    "|lockdep_\\w+|debug_\\w+|__debug_\\w+|\\w*lock_(?:acquire|release)\\w*|register_lock_class"
-    "|validate_chain|check_\\w*deadlock|check_prev\\w+|check_noncircular|mark_(?:lock|usage|held)"
-    "\\w*"
-    "|look_up_lock_class|assign_lock_key|__bfs|valid_state"
-    "|reacquire_held_locks|find_\\w*lock\\w*class|trace_hardirqs\\w*|trace_softirqs\\w*|static_obj"
-    "|_?_?(?:do_)?(?:raw_)?_?(?:spin|read|write)_(?:un)?(?:lock|trylock)\\w*|spin_bug|spin_dump|"
-    "rwlock_bug"
-    "|native_queued_\\w+|queued_\\w+|pv_queued\\w*|__pv_queued\\w*|debug_spin_\\w+"
-    "|_{0,3}mutex_(?:un)?(?:lock|trylock)\\w*|rt_mutex_\\w+|__rt_mutex\\w*|ww_mutex\\w*"
-    "|_{0,2}(?:down|up)_(?:read|write|killable|interruptible|timeout)\\w*|rwsem_\\w+|_{0,2}(?:down|"
-    "up)"
-    "|percpu_(?:down|up)\\w+|__percpu_\\w+|rtlock\\w*"
-    "|_{0,2}mem(?:cpy|set|move|cmp|chr|scan)\\w*|_{0,3}str(?:n|l|s)?(?:cpy|cat|cmp|len|chr|str|"
-    "casecmp|scpy)\\w*"
-    "|_{0,2}copy_(?:to|from|in)_user\\w*|_?copy_(?:to|from)_iter\\w*|raw_copy_\\w+|instrument_"
-    "copy\\w*"
-    "|copyin|copyout|_{0,2}(?:get|put|clear)_user\\w*|check_copy_size|_{0,2}check_object_size|"
-    "check_heap_object"
-    "|check_kernel_text\\w*|usercopy_\\w+|report_usercopy"
-    "|_{0,2}k(?:v|m|z|c)?(?:m|z|c)?alloc(?:_\\w+)?|_{0,2}kmalloc\\w*|_{0,2}krealloc\\w*|_{0,2}kmem_"
-    "cache_\\w+"
-    "|kmalloc_slab|_{0,2}vmalloc\\w*|_{0,3}slab_\\w+|slab_(?:alloc|free|post)\\w*|_{0,2}do_"
-    "kmalloc\\w*|do_slab_free"
-    "|_{0,2}kfree\\w*|kvfree\\w*|allocate_slab|new_slab|cache_(?:grow|alloc)\\w*|cache_free\\w*|_{"
-    "0,2}cache_\\w+"
-    "|_{0,2}alloc_pages?\\w*|_{0,2}get_free_pages?|alloc_pages\\w*|get_page_from_freelist|prep_new_"
-    "page|check_new_page\\w*"
-    "|_{0,2}free_(?:hot|pages|one_page|unref|frozen)\\w*|free_pcp\\w*|rmqueue\\w*|bad_page\\w*|"
-    "free_(?:pages?_)?prepare"
-    "|oom_kill_process|out_of_memory|dump_header|pagefault_out_of_memory|__alloc_pages\\w*"
-    "|vmap|__vmap_\\w+|kmemleak_\\w+|create_object"
-    "|_{0,2}list_(?:add|del|replace|move|splice|empty|valid)\\w*|_{0,3}hlist_\\w+|hlist_\\w+|list_"
-    "\\w+_rcu"
-    "|(?:arch_)?(?:raw_)?atomic(?:64|_long)?_\\w+|(?:arch_)?(?:test|set|clear|change)_(?:and_\\w+_)"
-    "?bit\\w*|instrument_\\w+"
-    "|refcount_\\w+|_{0,2}refcount_\\w+|kref_\\w+|read_pnet|_{0,2}(?:read|write)_once\\w*|_{0,2}"
-    "read_once_\\w+"
-    "|\\w*kasan\\w*|__asan\\w*|\\w*kmsan\\w*|__msan\\w*|\\w*kcsan\\w*|__tsan\\w*|\\w*ubsan\\w*|__"
-    "ubsan\\w*|kfence_\\w+|__kfence\\w+"
-    "|__sanitizer\\w*|check_memory_region\\w*|memory_is_\\w+|object_err|slab_err|slab_bug|handle_"
-    "overflow"
-    "|end_report|start_report|describe_\\w+|val_to_string"
-    "|dead_pf|check_region\\w*|memory_\\w*region\\w*|__tag_\\w+"
-    "|__list_\\w+_or_report|__stack_chk_fail|stack_overflow\\w*|handle_stack_overflow|df_debug|do_"
-    "double_fault"
-    "|__builtin\\w+|__indirect_thunk\\w*|__x86_indirect\\w*|rcu_read_\\w+|__rcu_read\\w+|rcu_"
-    "lockdep\\w*|rcu_dereference\\w*"
-    "|rcu_is_watching|lockdep\\w*|__this_cpu\\w+|this_cpu\\w+|do_dec_rlimit\\w*|bust_spinlocks"
-    "|_{0,2}irq_\\w*restore|entry_SYSCALL\\w*|do_syscall\\w*|ret_from_fork\\w*|do_undefinstr|el[01]"
-    "\\w*"
-    "\\w*_(?:sync|undef|abort|da|ia|dbg)\\w*"
-    "|__do_kernel_fault|do_tag_\\w+|do_sea|do_(?:mem|el\\w*)_abort|el1h?_64\\w*|do_bad|do_"
-    "DataAbort|do_translation_fault|do_"
-    "alignment\\w*|brk_handler|bug_handler|call_break_hook"
-    /* Helpers that many callers share: a tree, a list, a work queue, a warning's messenger. */
-    "|rb_\\w+|__rb_\\w+|klist_\\w+|timerqueue_add|radix_tree_\\w+|hex_\\w+|(?:v|vs|s|vsc|sc)n?"
-    "printf|vprintk\\w*|printk|_printk"
-    "|_?atomic_dec_and_\\w+|_{0,2}flush_work(?:queue)?\\w*|drain_workqueue|_{0,2}cancel_work\\w*|"
-    "insert_work|__queue_work"
-    "|queue_work\\w*|delayed_work_timer_fn|process_one_work|finish_wait|remove_wait_queue_locked|"
-    "wait_for_\\w+|do_wait_for\\w+"
-    "|sysfs_remove_\\w+|add_uevent_var|kobject_\\w+|device_del|device_remove\\w*|rollback_"
-    "registered\\w*"
-    "|usb_kill_\\w+|usb_submit_urb|usb_start_wait_urb|usb_bulk_msg|usb_control_msg"
-    "|ref_tracker_\\w+|cleanup_srcu_struct\\w*|free_large_kmalloc|mark_buffer_dirty|fast_dput|dput|"
-    "mntput\\w*"
-    "|skb_(?:panic|over_panic|under_panic|push|put|pull)|fortify_panic|__fortify_report|assertfail|"
-    "__phys_addr\\w*"
-    "|folio_unlock|unlock_page|rust_helper_BUG|walk_stackframe|perf_trace_destroy|task_blocks_on_"
-    "rt_mutex"
-    ")$";
-
-/* Where the kernel hands over to a system call, a work item, a timer: what stands above tells what
- * was going on. */
-static const char entries[] =
-    "^(?:do_syscall_\\w+|do_fast_syscall\\w*|__do_fast_syscall\\w*|do_int80_syscall\\w*|x64_sys_"
-    "call|ia32_sys_call|entry_SYSCALL\\w*"
-    "|entry_INT80\\w*|system_call_fast\\w*|sysenter_\\w+|tracesys\\w*|el0_svc\\w*|invoke_syscall|"
-    "ret_fast_syscall"
-    "|process_one_work|process_scheduled_works|worker_thread|kthread|ret_from_fork\\w*|smpboot_"
-    "thread_fn"
-    "|__?netif_receive_skb\\w*|netif_receive_skb\\w*|process_backlog|__do_softirq|do_softirq\\w*|"
-    "handle_softirqs|run_ksoftirqd"
-    "|call_timer_fn|expire_timers|__run_timers|run_timer_softirq|run_timer_base|__hrtimer_run_"
-    "queues|hrtimer_run\\w*|run_hrtimer\\w*|__run_hrtimer"
-    "|hrtimer_interrupt|tasklet_action\\w*|rcu_do_batch|rcu_core\\w*"
-    "|irq_exit\\w*|__irq_exit\\w*|generic_handle_irq\\w*|handle_irq\\w*"
-    "|do_vfs_ioctl|vfs_ioctl|ksys_ioctl|vfs_read|vfs_write|__vfs_read|__vfs_write|new_sync_read|"
-    "new_sync_write|call_write_iter"
-    "|call_read_iter|do_iter_\\w+|do_loop_readv\\w*|ksys_read|ksys_write|compat_sys_ioctl"
-    "|sock_sendmsg\\w*|sock_recvmsg\\w*|sock_write_iter|sock_read_iter|____?sys_sendmsg|____?sys_"
-    "recvmsg|netlink_rcv_skb|netlink_unicast\\w*"
-    "|__sys_setsockopt|__sys_getsockopt|__sys_connect|do_sock_setsockopt|sock_do_ioctl"
-    "|do_dentry_open|vfs_open|do_open|vfs_mount|mount_fs|vfs_get_tree|__fput|____fput|task_work_"
-    "run|exit_to_user\\w*"
-    "|handle_mm_fault|__handle_mm_fault|do_page_fault|__do_page_fault|page_fault|do_user_addr_"
-    "fault|exc_page_fault|asm_exc_page_fault"
-    "|mmap_region|do_one_initcall|start_kernel|do_idle|cpu_startup_entry|start_secondary"
-    "|smp_call_function\\w*)$";
-
-/* Scheduler, locks and completions: where tasks wait, not why. */
-static const char waits[] = "sched|_lock|_slowlock|down|rwsem|completion|kthread|wait|synchronize|"
-                            "context_switch|__switch_to"
-                            "|cancel_delayed_work|rcu_barrier|io_schedule|bit_wait|mutex|sleep";
 
 static GRegex *
 compile(const char *pattern)
@@ -594,43 +483,6 @@ GRegex *
 lab_crash_class_skip(const LabCrashClass *class)
 {
     return compiled()[class - lab_crash_classes].skip;
-}
-
-static gboolean
-matches(GRegex **cache, gsize *once, const char *pattern, const char *function)
-{
-    if (g_once_init_enter(once)) {
-        *cache = compile(pattern);
-        g_once_init_leave(once, 1);
-    }
-    return g_regex_match(*cache, function, 0, NULL);
-}
-
-gboolean
-lab_crash_function_is_common(const char *function)
-{
-    static GRegex *regex;
-    static gsize once;
-
-    return matches(&regex, &once, common, function);
-}
-
-gboolean
-lab_crash_function_is_entry(const char *function)
-{
-    static GRegex *regex;
-    static gsize once;
-
-    return matches(&regex, &once, entries, function);
-}
-
-gboolean
-lab_crash_function_waits(const char *function)
-{
-    static GRegex *regex;
-    static gsize once;
-
-    return matches(&regex, &once, waits, function);
 }
 
 /* Words of which a header has at least one: most lines of most logs end here. */
