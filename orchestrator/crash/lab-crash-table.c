@@ -12,6 +12,7 @@
 
 const LabCrashClass lab_crash_classes[] = {
     /* --- lines that only look like reports --- */
+    {.needle = "---[ end ", .flags = LAB_CRASH_NO_REPORT},
     {.needle = "INFO: lockdep is turned off", .flags = LAB_CRASH_NO_REPORT},
     {.needle = "INFO: NMI handler", .flags = LAB_CRASH_NO_REPORT},
     {.needle = "INFO: Stall ended before", .flags = LAB_CRASH_NO_REPORT},
