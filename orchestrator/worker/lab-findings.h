@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * What one cell left behind, as plain values: the life of the cell fills it in, result.json is
+ * made from it. No guest and no I/O here, so every result can be built in a unit test.
+ */
+#pragma once
+
+#include "lab-cell.h"
+#include "lab-crash.h"
+
+typedef struct {
+    const char *method; /* static: "kdump", "host-kdump-zlib", "host-elf"; NULL: no dump */
+    gboolean kept;      /* the file 'vmcore' is there */
+    gint64 size_bytes;
+    gint64 duration_ms; /* panic to the last byte */
+    const char
+        *why_not; /* static: the word for kdump's failure; NULL when it worked or was not asked */
+    char *detail; /* of the failure; or NULL */
+    gboolean capture_kernel_state; /* taken from the host after the capture kernel had started */
+    char *makedumpfile;            /* "ok" or why it reads no dmesg; NULL without a dump */
+    gint64 dmesg_bytes;
+    char *crash; /* "ok", or crash(8)'s version and error; NULL: not tried */
+} LabDumpFindings;
+
+typedef struct {
+    const LabCell *cell; /* borrowed */
+    LabEvidence evidence;
+    char *why;        /* one sentence that overrides the one made from the evidence; or NULL */
+    LabCrashLog *log; /* NULL: none read */
+    char *started;    /* ISO 8601, UTC */
+    gint64 duration_ms;
+    gint64 boot_ms;          /* -1: never reached the agent */
+    gint64 time_to_crash_ms; /* the stressor's start to the first report; -1: none */
+    gboolean exited;         /* the stressor ended by itself */
+    int exit_status;
+    int exit_signal;
+    char *pattern_line; /* the console line that a 'pattern' detector matched; or NULL */
+    LabDumpFindings dump;
+    json_t *metrics; /* object NAME: number */
+    json_t *memory;  /* array of [t_ms, available_kB] */
+    json_t *vmstat;  /* object NAME: delta */
+    json_t *setup;   /* array of {set, ok, error} */
+    json_t *phases;  /* array of {name, start_ms, duration_ms} */
+    json_t *facts;   /* object */
+} LabFindings;
+
+/* 'cell' is borrowed for the life of the findings. */
+LabFindings *lab_findings_new(const LabCell *cell);
+void lab_findings_free(LabFindings *found);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(LabFindings, lab_findings_free)
+
+/* Takes one line of the stressor's output: "@metric NAME NUMBER" sets a metric, anything else is
+ * nothing. TRUE when it was one. Names are [a-z0-9_]{1,64}, at most 256 of them: output is hostile.
+ */
+gboolean lab_findings_metric_line(LabFindings *found, const char *line, gsize length);
+
+/* Fills in evidence.stressor_failed and evidence.reached from exit status, metrics, patterns and
+ * the cell's detectors and 'reached' condition. */
+void lab_findings_judge_stressor(LabFindings *found);
+
+/* The report of the cause is one of a watchdog (soft and hard lockup, hung task, RCU stall): those
+ * fire on a starved host as well. */
+gboolean lab_findings_report_is_watchdog(const LabCrashLog *log);
+
+/* One sentence for people: why the facts are what they are. g_free. */
+char *lab_findings_why(const LabFindings *found, const LabFacts *facts);
+
+/* The whole result.json. New reference. */
+json_t *lab_findings_to_result(const LabFindings *found);
