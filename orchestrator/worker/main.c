@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* kreglab-worker: the program that touches kernels and guests. People type `kreglab`; that starts
+ * this one with a verb. */
+#include <fcntl.h>
+#include <locale.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <glib.h>
+
+#include "lab-error.h"
+#include "lab-log.h"
+#include "lab-verbs.h"
+
+static const struct {
+    const char *name;
+    const char *summary;
+    int (*run)(int argc, char **argv);
+} verbs[] = {
+    {"intake", "take a kernel into the store", lab_verb_intake},
+};
+
+static void
+print_verbs(FILE *file)
+{
+    fprintf(file, "usage: kreglab-worker VERB [ARGUMENT]\n\n"
+                  "The part of kreglab that touches kernels and guests; `kreglab` starts it.\n\n");
+    for (gsize i = 0; i < G_N_ELEMENTS(verbs); i++)
+        fprintf(file, "  %-14s %s\n", verbs[i].name, verbs[i].summary);
+}
+
+int
+main(int argc, char **argv)
+{
+    setlocale(LC_CTYPE, "C.UTF-8");
+    signal(SIGPIPE, SIG_IGN);
+    lab_log_init("kreglab-worker", g_getenv("KREGLAB_DEBUG") ? LAB_LOG_DEBUG : LAB_LOG_INFO);
+    /* Descriptor 3 is the parent's; the programs that the worker starts must not hold it. */
+    (void)fcntl(3, F_SETFD, FD_CLOEXEC);
+    if (argc == 2 && strcmp(argv[1], "--help") == 0) {
+        print_verbs(stdout);
+        return LAB_EXIT_OK;
+    }
+    if (argc == 2 && strcmp(argv[1], "--version") == 0) {
+        printf("kreglab-worker %s\n", KREGLAB_VERSION);
+        return LAB_EXIT_OK;
+    }
+    for (gsize i = 0; argc >= 2 && i < G_N_ELEMENTS(verbs); i++)
+        if (strcmp(argv[1], verbs[i].name) == 0)
+            return verbs[i].run(argc - 1, argv + 1);
+    if (argc >= 2)
+        lab_error_log("unknown verb '%s'", argv[1]);
+    print_verbs(stderr);
+    return LAB_EXIT_CONFIG;
+}
