@@ -69,9 +69,10 @@ lab_run_event_to_json(const LabRunEvent *event)
         set_text(json, "text", event->text);
     if (event->kind == LAB_RUN_DUMP_REMOVED)
         set_text(json, "kept", event->kept);
+    if (event->kind == LAB_RUN_STARTED || event->kind == LAB_RUN_ENDED)
+        set_text(json, "directory", lab_run_directory(event->run));
     if (event->kind == LAB_RUN_STARTED) {
         set_text(json, "title", lab_run_title(event->run));
-        set_text(json, "directory", lab_run_directory(event->run));
         json_object_set_new(json, "jobs", json_integer(event->jobs));
     }
     if (event->kind == LAB_RUN_STARTED || event->kind == LAB_RUN_ENDED)

@@ -10,6 +10,8 @@ typedef struct {
     const LabRunCell *cell;
     LabTask *task;
     int attempt;
+    gint64 start_us;
+    gint64 expected_ms;
     guint deadline_source;
     gboolean overdue; /* it passed its deadline */
     gboolean asked;   /* it was asked to stop on request of the user */

@@ -69,12 +69,26 @@ lab_scheduler_summary(const LabScheduler *scheduler)
     return &scheduler->summary;
 }
 
+static gint64
+left_ms(const LabScheduler *scheduler)
+{
+    gint64 now_us = g_get_monotonic_time();
+    gint64 sum_ms = scheduler->pending_ms;
+
+    for (guint i = 0; i < scheduler->running->len; i++) {
+        const LabSlot *slot = scheduler->running->pdata[i];
+
+        sum_ms += MAX(slot->expected_ms - (now_us - slot->start_us) / 1000, 0);
+    }
+    return sum_ms / MAX(scheduler->jobs, 1);
+}
+
 void
 lab_scheduler_tell(LabScheduler *scheduler, LabRunEvent event)
 {
     event.run = scheduler->run;
     event.summary = &scheduler->summary;
-    event.left_ms = scheduler->pending_ms / MAX(scheduler->jobs, 1);
+    event.left_ms = left_ms(scheduler);
     scheduler->func(&event, scheduler->data);
 }
 
@@ -212,6 +226,9 @@ start_cell(LabScheduler *scheduler, const LabRunCell *cell, GError **error)
     slot->scheduler = scheduler;
     slot->cell = cell;
     slot->attempt = scheduler->attempts[cell->index] + 1;
+    slot->start_us = g_get_monotonic_time();
+    slot->expected_ms = lab_estimate_ms(scheduler->estimate, cell->kernel, cell->recipe,
+                                        cell->variant, cell->guess_ms);
     slot->task = scheduler->options.executor->start(&request, &handlers, slot, error);
     if (!slot->task) {
         g_free(slot);

@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* How a run is shown while it goes: events, a live grid, or one line a finished cell. */
+#pragma once
+
+#include "lab-cli.h"
+#include "lab-run-event.h"
+
+typedef struct LabProgress LabProgress;
+
+/* JSON lines on stdout with 'json'; else, on stderr, the grid where that is a terminal that can
+ * move its cursor, or lines. With --quiet neither. */
+LabProgress *lab_progress_new(const LabCli *cli, gboolean json);
+/* Leaves the terminal as it was. */
+void lab_progress_free(LabProgress *progress);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(LabProgress, lab_progress_free)
+
+/* A LabRunEventFunc; 'data' is the LabProgress. */
+void lab_progress_event(const LabRunEvent *event, gpointer data);
+
+/* The live grid, apart for tests. Written to 'fd'; 'columns' and 'rows' 0: asked of the terminal.
+ */
+typedef struct LabLive LabLive;
+LabLive *lab_live_new(LabRun *run, int fd, int columns, int rows, gboolean color);
+void lab_live_free(LabLive *live);
+void lab_live_event(LabLive *live, const LabRunEvent *event);
+
+/* "crash  6.1.0-1 sysrq-panic/kdump #2  4.2 s  Kernel panic…": a finished cell, clean. g_free. */
+char *lab_progress_line(const LabRunCell *cell, const LabBrief *brief, gboolean color);
