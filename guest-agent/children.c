@@ -141,6 +141,7 @@ child_start(const Request *request, char *const *argv, char **env, const char *c
     failure[1] = -1;
     status = launch_failure(failure[0]);
     if (status == 0) {
+        fcntl(out[0], F_SETPIPE_SZ, 1 << 18);
         fcntl(out[0], F_SETFL, O_NONBLOCK);
         fcntl(err[0], F_SETFL, O_NONBLOCK);
         out[0] = err[0] = -1;

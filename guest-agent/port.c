@@ -129,11 +129,24 @@ write_all(const void *data, size_t length)
     return true;
 }
 
+/* Everything in one buffer: each write(2) is a trip through the ring and out of the guest. */
+static bool
+write_joined(const void *first, size_t first_length, const void *second, size_t second_length)
+{
+    static uint8_t joined[32768]; /* under the lock */
+
+    if (first_length + second_length > sizeof joined)
+        return write_all(first, first_length) && write_all(second, second_length);
+    memcpy(joined, first, first_length);
+    if (second_length > 0)
+        memcpy(joined + first_length, second, second_length);
+    return write_all(joined, first_length + second_length);
+}
+
 bool
 port_send(json_t *object, const void *data, size_t length)
 {
-    uint8_t header[LAB_FRAME_HEADER];
-    uint8_t *frame;
+    uint8_t *frame, *grown;
     size_t size = 0;
     bool ok;
 
@@ -143,12 +156,18 @@ port_send(json_t *object, const void *data, size_t length)
     json_decref(object);
     if (!frame)
         return false;
-    pthread_mutex_lock(&lock);
-    ok = the_port >= 0 && write_all(frame, size);
-    if (ok && length > 0) {
-        lab_frame_header(header, LAB_FRAME_BYTES, 0, length);
-        ok = write_all(header, sizeof header) && write_all(data, length);
+    if (length > 0) {
+        grown = realloc(frame, size + LAB_FRAME_HEADER);
+        if (!grown) {
+            free(frame);
+            return false;
+        }
+        frame = grown;
+        lab_frame_header(frame + size, LAB_FRAME_BYTES, 0, length);
+        size += LAB_FRAME_HEADER;
     }
+    pthread_mutex_lock(&lock);
+    ok = the_port >= 0 && write_joined(frame, size, data, length);
     if (!ok)
         connected = false; /* the main thread looks again */
     pthread_mutex_unlock(&lock);
@@ -164,7 +183,7 @@ port_send_bytes(uint16_t stream, const void *data, size_t length)
 
     lab_frame_header(header, LAB_FRAME_BYTES, stream, length);
     pthread_mutex_lock(&lock);
-    ok = the_port >= 0 && connected && write_all(header, sizeof header) && write_all(data, length);
+    ok = the_port >= 0 && connected && write_joined(header, sizeof header, data, length);
     pthread_mutex_unlock(&lock);
     return ok;
 }
