@@ -15,5 +15,14 @@ int lab_version_compare(LabVersionFamily family, const char *a, const char *b);
 /* Order of two releases (uname -r) in a list: by upstream version first, then as their family. */
 int lab_release_compare(const char *a, const char *b);
 
-/* 'range': comma-separated comparisons that must all hold: ">= 4.4, < 4.13". */
+/*
+ * 'range': comma-separated comparisons that must all hold: ">= 4.4, < 4.13". A bound of numbers
+ * alone speaks of the upstream version: 4.13.0-37-generic is not "< 4.13"; one with more
+ * ("< 3.10.0-957.el7") is compared whole. FALSE with an error when the range cannot be read:
+ * LAB_CONFIG_ERROR.
+ */
+gboolean
+lab_version_range_holds(const char *range, const char *release, gboolean *result, GError **error);
+
+/* The same in one word: FALSE also on an error. */
 gboolean lab_version_in_range(const char *release, const char *range, GError **error);
