@@ -115,3 +115,11 @@ GPtrArray *lab_recipe_list(const char *root, gboolean skip_broken, GError **erro
 
 const LabVariant *lab_recipe_variant(const LabRecipe *recipe, const char *name); /* NULL: absent */
 const LabVariant *lab_recipe_baseline(const LabRecipe *recipe);
+
+/* All of it, as `recipe show --json` prints it. New reference. */
+json_t *lab_recipe_to_json(const LabRecipe *recipe);
+
+/* The keys of recipe.yaml with types, defaults and help; and a commented file to start from.
+ * g_free. */
+char *lab_recipe_help(void);
+char *lab_recipe_template(const char *name);
