@@ -78,7 +78,7 @@ lab_drive(LabCli *cli, LabRun *run, GError **error)
 
     if (!index)
         lab_warn("%s", no_index->message);
-    if (!json) {
+    if (!json && !lab_progress_is_live(progress)) {
         printf("run %s\n", lab_run_id(run));
         fflush(stdout);
     }

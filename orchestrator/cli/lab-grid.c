@@ -81,11 +81,13 @@ lab_grid_color(const LabBrief *brief, gboolean color)
 static char *
 short_release(const char *release)
 {
-    const char *dash = strchr(release, '-');
-    const char *second = dash ? strchr(dash + 1, '-') : NULL;
-    g_autofree char *clean = lab_text_clean(release, second ? second - release : -1, FALSE);
+    const char *end = strchr(release, '-');
+    g_autofree char *clean = NULL;
 
-    return g_utf8_strlen(clean, -1) > 16 ? g_utf8_substring(clean, 0, 16) : g_steal_pointer(&clean);
+    while (end && !g_ascii_isalpha(end[1]))
+        end = strchr(end + 1, '-');
+    clean = lab_text_clean(release, end ? end - release : -1, FALSE);
+    return g_utf8_strlen(clean, -1) > 20 ? g_utf8_substring(clean, 0, 20) : g_steal_pointer(&clean);
 }
 
 static guint
@@ -379,12 +381,40 @@ draw_row(const LabGrid *grid, GPtrArray *lines, guint row, int columns, int name
     add_line(lines, &line);
 }
 
+/* The letters that are there now and what they stand for. */
+static void
+draw_legend(const LabGrid *grid, GPtrArray *lines, int columns, gboolean color)
+{
+    static const char letters[] = "PFCHTBL~six";
+    static const char *const words[] = {"pass",    "fail",         "crash",  "hang",
+                                        "timeout", "boot failure", "lost",   "inconclusive",
+                                        "skipped", "infra",        "missing"};
+    Line line = begin_line(columns, color);
+    gboolean there[128] = {FALSE};
+    gboolean bad = FALSE;
+
+    for (guint i = 0; i < grid->cells->len; i++)
+        if (grid->signs[i].kind == LAB_SIGN_DONE) {
+            there[grid->signs[i].letter & 127] = TRUE;
+            bad |= grid->signs[i].tone == TONE_BAD;
+        }
+    for (gsize i = 0; i < G_N_ELEMENTS(words); i++) {
+        g_autofree char *text = g_strdup_printf("%c %s   ", letters[i], words[i]);
+
+        if (there[(int)letters[i]])
+            put(&line, TONE_DIM, text);
+    }
+    if (bad)
+        put(&line, TONE_BAD, color ? "red: unexpected" : "reversed: unexpected");
+    add_line(lines, &line);
+}
+
 void
 lab_grid_draw(const LabGrid *grid, GPtrArray *lines, int columns, int rows, gboolean color,
               guint beat)
 {
     int names = MIN(width_of_names(grid->rows) + 2, MAX(columns / 2, 12));
-    guint fit = (guint)MAX(rows - 1, 1);
+    guint fit = (guint)MAX(rows - 2, 1);
     gboolean cut = fit < grid->rows->len;
     guint shown = cut ? MAX(fit - 1, 1) : grid->rows->len;
     guint first = first_row(grid, shown);
@@ -406,4 +436,11 @@ lab_grid_draw(const LabGrid *grid, GPtrArray *lines, int columns, int rows, gboo
         put(&line, TONE_DIM, more);
         add_line(lines, &line);
     }
+    draw_legend(grid, lines, columns, color);
+}
+
+int
+lab_grid_height(const LabGrid *grid)
+{
+    return (int)grid->rows->len + 2;
 }

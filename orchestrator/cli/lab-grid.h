@@ -24,6 +24,9 @@ void lab_grid_set(LabGrid *grid, const LabRunCell *cell, LabSignKind kind, const
 void lab_grid_draw(const LabGrid *grid, GPtrArray *lines, int columns, int rows, gboolean color,
                    guint beat);
 
+/* The lines that all of it takes. */
+int lab_grid_height(const LabGrid *grid);
+
 /* The letter of an outcome or state, and the escape sequence of its colour ("" without). */
 char lab_grid_letter(const LabBrief *brief);
 const char *lab_grid_color(const LabBrief *brief, gboolean color);

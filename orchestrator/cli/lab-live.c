@@ -175,12 +175,15 @@ draw_busy(const LabLive *live, GPtrArray *lines, int columns)
 }
 
 static void
-draw_recent(const LabLive *live, GPtrArray *lines, int columns)
+draw_recent(const LabLive *live, GPtrArray *lines, int columns, int n)
 {
-    if (live->recent->len > 0)
+    if (n > 0)
         g_ptr_array_add(lines, g_strdup(""));
-    for (guint i = 0; i < live->recent->len; i++)
-        add_text(lines, live->recent->pdata[i], columns, live->color ? "\x1b[2m" : "",
+    for (guint i = live->recent->len - (guint)n; i < live->recent->len; i++)
+        add_text(lines, live->recent->pdata[i], columns,
+                 !live->color                                     ? ""
+                 : strstr(live->recent->pdata[i], "  UNEXPECTED") ? "\x1b[31m"
+                                                                  : "\x1b[2m",
                  live->color ? "\x1b[0m" : "");
 }
 
@@ -204,17 +207,18 @@ static void
 draw(LabLive *live)
 {
     g_autoptr(GPtrArray) lines = g_ptr_array_new_with_free_func(g_free);
-    int columns, rows, others;
+    int columns, rows, others, recent;
 
     terminal_size(live, &columns, &rows);
-    others = 5 + (int)MIN(live->busy->len, MAX_RUNNING + 1) + (live->busy->len > 0) +
-             (int)live->recent->len + (live->recent->len > 0);
     columns--; /* the last place stays free: some terminals wrap there */
+    others = 5 + (int)MIN(live->busy->len, MAX_RUNNING + 1) + (live->busy->len > 0);
+    recent = CLAMP(rows - others - lab_grid_height(live->grid) - 2, 0, (int)live->recent->len);
+    others += recent > 0 ? recent + 1 : 0;
     draw_head(live, lines, columns);
-    lab_grid_draw(live->grid, lines, columns, MAX(rows - others - 1, 2), live->color, live->beat);
+    lab_grid_draw(live->grid, lines, columns, MAX(rows - others - 1, 3), live->color, live->beat);
     draw_counts(live, lines, columns);
     draw_busy(live, lines, columns);
-    draw_recent(live, lines, columns);
+    draw_recent(live, lines, columns, recent);
     if ((int)lines->len > rows)
         g_ptr_array_set_size(lines, rows);
     show(live, lines);

@@ -47,6 +47,12 @@ lab_progress_free(LabProgress *progress)
     g_free(progress);
 }
 
+gboolean
+lab_progress_is_live(const LabProgress *progress)
+{
+    return progress->wants_live && isatty(STDOUT_FILENO);
+}
+
 char *
 lab_progress_line(const LabRunCell *cell, const LabBrief *brief, gboolean color)
 {

@@ -14,6 +14,9 @@ LabProgress *lab_progress_new(const LabCli *cli, gboolean json);
 void lab_progress_free(LabProgress *progress);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(LabProgress, lab_progress_free)
 
+/* Whether the grid is shown, on a terminal where stdout is seen too: it has the run's id. */
+gboolean lab_progress_is_live(const LabProgress *progress);
+
 /* A LabRunEventFunc; 'data' is the LabProgress. */
 void lab_progress_event(const LabRunEvent *event, gpointer data);
 

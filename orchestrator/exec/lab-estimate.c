@@ -11,9 +11,18 @@
 #define HOST_RESERVE    (512ull << 20)
 #define FALLBACK_MEMORY (4ull << 30)
 
+/* Cells of one kernel, recipe and variant. */
+typedef struct {
+    gint64 ms; /* how long one takes, or the guess */
+    gboolean known;
+    int waiting;
+} Kind;
+
 struct LabEstimate {
     LabIndex *index;
-    GHashTable *kinds; /* "kernel\nrecipe\nvariant" -> gint64 *, ms; 0: never seen */
+    GHashTable *kinds; /* "kernel\nrecipe\nvariant" -> Kind */
+    gint64 known_waiting_ms, guessed_waiting_ms;
+    gint64 guessed_ms, real_ms; /* of the kinds that were guessed and then seen */
 };
 
 LabEstimate *
@@ -35,38 +44,84 @@ lab_estimate_free(LabEstimate *estimate)
     g_free(estimate);
 }
 
-static gint64 *
-kind_of(LabEstimate *estimate, const char *kernel, const char *recipe, const char *variant)
+static Kind *
+kind_of(LabEstimate *estimate, const char *kernel, const char *recipe, const char *variant,
+        gint64 guess_ms)
 {
     g_autofree char *key = g_strjoin("\n", kernel, recipe, variant, NULL);
-    gint64 *known = g_hash_table_lookup(estimate->kinds, key);
+    Kind *kind = g_hash_table_lookup(estimate->kinds, key);
 
-    if (known)
-        return known;
-    known = g_new0(gint64, 1);
+    if (kind)
+        return kind;
+    kind = g_new0(Kind, 1);
     if (estimate->index)
-        *known = lab_index_expected_ms(estimate->index, kernel, recipe, variant);
-    g_hash_table_insert(estimate->kinds, g_steal_pointer(&key), known);
-    return known;
+        kind->ms = lab_index_expected_ms(estimate->index, kernel, recipe, variant);
+    kind->known = kind->ms > 0;
+    if (!kind->known)
+        kind->ms = guess_ms;
+    g_hash_table_insert(estimate->kinds, g_steal_pointer(&key), kind);
+    return kind;
+}
+
+static Kind *
+kind_of_cell(LabEstimate *estimate, const LabRunCell *cell)
+{
+    return kind_of(estimate, cell->kernel, cell->recipe, cell->variant, cell->guess_ms);
+}
+
+static gint64
+corrected(const LabEstimate *estimate, gint64 guess_ms)
+{
+    if (estimate->guessed_ms == 0)
+        return guess_ms;
+    return (gint64)((double)guess_ms * (double)estimate->real_ms / (double)estimate->guessed_ms);
 }
 
 gint64
 lab_estimate_ms(LabEstimate *estimate, const char *kernel, const char *recipe, const char *variant,
                 gint64 guess_ms)
 {
-    gint64 known = *kind_of(estimate, kernel, recipe, variant);
+    const Kind *kind = kind_of(estimate, kernel, recipe, variant, guess_ms);
 
-    return known > 0 ? known : guess_ms;
+    return kind->known ? kind->ms : corrected(estimate, kind->ms);
 }
 
 void
-lab_estimate_learn(LabEstimate *estimate, const char *kernel, const char *recipe,
-                   const char *variant, gint64 duration_ms)
+lab_estimate_wait(LabEstimate *estimate, const LabRunCell *cell, int n)
 {
-    gint64 *known = kind_of(estimate, kernel, recipe, variant);
+    Kind *kind = kind_of_cell(estimate, cell);
 
-    if (duration_ms > 0)
-        *known = *known > 0 ? (*known + duration_ms) / 2 : duration_ms;
+    kind->waiting += n;
+    if (kind->known)
+        estimate->known_waiting_ms += n * kind->ms;
+    else
+        estimate->guessed_waiting_ms += n * kind->ms;
+}
+
+void
+lab_estimate_learn(LabEstimate *estimate, const LabRunCell *cell, gint64 duration_ms)
+{
+    Kind *kind = kind_of_cell(estimate, cell);
+
+    if (duration_ms <= 0)
+        return;
+    if (kind->known) {
+        estimate->known_waiting_ms -= kind->waiting * kind->ms;
+        kind->ms = (kind->ms + duration_ms) / 2;
+    } else {
+        estimate->guessed_waiting_ms -= kind->waiting * kind->ms;
+        estimate->guessed_ms += kind->ms;
+        estimate->real_ms += duration_ms;
+        kind->ms = duration_ms;
+        kind->known = TRUE;
+    }
+    estimate->known_waiting_ms += kind->waiting * kind->ms;
+}
+
+gint64
+lab_estimate_waiting_ms(const LabEstimate *estimate)
+{
+    return estimate->known_waiting_ms + corrected(estimate, estimate->guessed_waiting_ms);
 }
 
 gint64

@@ -11,13 +11,19 @@ LabEstimate *lab_estimate_new(LabIndex *index);
 void lab_estimate_free(LabEstimate *estimate);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(LabEstimate, lab_estimate_free)
 
-/* 'guess_ms' is taken for a kind of cell that was never seen. */
+/* 'guess_ms' is taken for a kind of cell that was never seen, made better by how far such guesses
+ * were off until now. */
 gint64 lab_estimate_ms(LabEstimate *estimate, const char *kernel, const char *recipe,
                        const char *variant, gint64 guess_ms);
 
 /* A cell of this kind took so long. */
-void lab_estimate_learn(LabEstimate *estimate, const char *kernel, const char *recipe,
-                        const char *variant, gint64 duration_ms);
+void lab_estimate_learn(LabEstimate *estimate, const LabRunCell *cell, gint64 duration_ms);
+
+/* One more cell of this kind waits, or one less (n is 1 or -1). */
+void lab_estimate_wait(LabEstimate *estimate, const LabRunCell *cell, int n);
+
+/* The time that all waiting cells take together. Takes no longer for many cells. */
+gint64 lab_estimate_waiting_ms(const LabEstimate *estimate);
 
 /* The time for all of 'cells' (LabCell) with 'jobs' at once. */
 gint64 lab_estimate_total_ms(LabEstimate *estimate, const GPtrArray *cells, int jobs);

@@ -106,11 +106,11 @@ describe_loss(const LabSlot *slot, int status)
 }
 
 static void
-enqueue(LabScheduler *scheduler, const LabRunCell *cell)
+enqueue(LabScheduler *scheduler, const LabRunCell *cell, gboolean soon)
 {
-    g_queue_push_tail(&scheduler->pending, (gpointer)cell);
-    scheduler->pending_ms += lab_estimate_ms(scheduler->estimate, cell->kernel, cell->recipe,
-                                             cell->variant, cell->guess_ms);
+    /* Not at once: what made an attempt fail may pass. */
+    g_queue_push_nth(&scheduler->pending, (gpointer)cell, soon ? scheduler->jobs * 2 : -1);
+    lab_estimate_wait(scheduler->estimate, cell, 1);
 }
 
 static void
@@ -162,14 +162,13 @@ lab_scheduler_cell_ended(LabScheduler *scheduler, const LabSlot *slot, int statu
     told.text = brief->why;
     if (again) {
         scheduler->summary.again++;
-        enqueue(scheduler, cell);
+        enqueue(scheduler, cell, TRUE);
     } else {
         lab_summary_add(&scheduler->summary, brief);
         put_in_index(scheduler, cell, brief);
         lab_scheduler_apply_dump_policy(scheduler, cell, brief);
         if (brief->state == LAB_STATE_RAN)
-            lab_estimate_learn(scheduler->estimate, cell->kernel, cell->recipe, cell->variant,
-                               brief->duration_ms);
+            lab_estimate_learn(scheduler->estimate, cell, brief->duration_ms);
     }
     lab_scheduler_tell(scheduler, told);
     check_for_broken_lab(scheduler, brief);
@@ -193,7 +192,7 @@ take_up_cell(LabScheduler *scheduler, const LabRunCell *cell, const LabJournalCe
         /* Who asks for it again gets the full number of tries. */
         if (open)
             scheduler->failed[cell->index] = (guint8)MIN(known->failed, scheduler->options.retries);
-        enqueue(scheduler, cell);
+        enqueue(scheduler, cell, FALSE);
         return TRUE;
     }
     /* The worker's result came after the parent's end. */

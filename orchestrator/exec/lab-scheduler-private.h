@@ -36,7 +36,6 @@ struct LabScheduler {
     int cpus_left;
     gint64 memory_left_bytes;
     LabEstimate *estimate;
-    gint64 pending_ms; /* expected time of what is pending */
     GHashTable *dumps; /* "kernel\nk0" -> cell id (borrowed) whose dump is kept */
     LabSummary summary;
     int failures_in_a_row;

@@ -73,7 +73,7 @@ static gint64
 left_ms(const LabScheduler *scheduler)
 {
     gint64 now_us = g_get_monotonic_time();
-    gint64 sum_ms = scheduler->pending_ms;
+    gint64 sum_ms = lab_estimate_waiting_ms(scheduler->estimate);
 
     for (guint i = 0; i < scheduler->running->len; i++) {
         const LabSlot *slot = scheduler->running->pdata[i];
@@ -283,8 +283,7 @@ on_start(gpointer data)
         if (scheduler->attempts[cell->index] > 0 && scheduler->cleaner != 0)
             break;
         g_queue_pop_head(&scheduler->pending);
-        scheduler->pending_ms -= lab_estimate_ms(scheduler->estimate, cell->kernel, cell->recipe,
-                                                 cell->variant, cell->guess_ms);
+        lab_estimate_wait(scheduler->estimate, cell, -1);
         if (!start_cell(scheduler, cell, &error))
             lab_scheduler_fail(scheduler, g_steal_pointer(&error));
     }
