@@ -76,6 +76,32 @@ merge(LabStage *stage, LabKernel *same, GError **error)
     return TRUE;
 }
 
+static int
+trust_rank(const char *word)
+{
+    return g_strcmp0(word, "verified") == 0 ? 2 : g_strcmp0(word, "pinned") == 0 ? 1 : 0;
+}
+
+/* The same kernel from a source that is vouched for better: that is what the entry says then. */
+static gboolean
+upgrade_origin(LabStage *stage, LabKernel *same, GError **error)
+{
+    LabKernel *kernel = stage->kernel;
+    g_autofree char *name = g_build_filename(same->id, "kernel.json", NULL);
+    g_autoptr(json_t) json = NULL;
+
+    if (trust_rank(kernel->verification) <= trust_rank(same->verification))
+        return TRUE;
+    g_free(same->verification);
+    g_free(same->verified_by);
+    g_free(same->source);
+    same->verification = g_strdup(kernel->verification);
+    same->verified_by = g_strdup(kernel->verified_by);
+    same->source = g_strdup(kernel->source);
+    json = lab_kernel_to_json(same);
+    return lab_json_write(stage->kernels_fd, name, json, 0644, error);
+}
+
 static gboolean
 write_entry(LabStage *stage, GError **error)
 {
@@ -111,7 +137,9 @@ lab_stage_commit(LabStage *stage, GError **error)
     if (!lab_stage_finish_headers(stage, error))
         return NULL;
     if (same)
-        return merge(stage, same, error) ? g_steal_pointer(&same) : NULL;
+        return merge(stage, same, error) && upgrade_origin(stage, same, error)
+                   ? g_steal_pointer(&same)
+                   : NULL;
     return write_entry(stage, error) ? g_steal_pointer(&stage->kernel) : NULL;
 }
 
