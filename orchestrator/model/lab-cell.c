@@ -116,11 +116,10 @@ feed_text(GChecksum *checksum, const char *text)
 }
 
 /* How the kernel gets into memory counts as shape: PVH passes other boot code. */
-void
-lab_cell_compute_id(LabCell *cell)
+GChecksum *
+lab_cell_id_begin(const LabCell *cell)
 {
-    g_autoptr(GChecksum) checksum = g_checksum_new(G_CHECKSUM_SHA256);
-    g_autofree char *repetition = g_strdup_printf("%d", cell->repetition);
+    GChecksum *checksum = g_checksum_new(G_CHECKSUM_SHA256);
 
     feed_text(checksum, cell->kernel_digest);
     feed_text(checksum, cell->recipe_digest);
@@ -129,7 +128,43 @@ lab_cell_compute_id(LabCell *cell)
     lab_schema_digest(&lab_stressor_table, &cell->stressor, checksum);
     lab_schema_digest(&lab_guest_shape_table, &cell->guest, checksum);
     feed_text(checksum, g_strcmp0(cell->boot, "pvh") == 0 ? "pvh" : "");
+    return checksum;
+}
+
+void
+lab_cell_id_finish(LabCell *cell, const GChecksum *begun)
+{
+    g_autoptr(GChecksum) checksum = g_checksum_copy(begun);
+    g_autofree char *repetition = g_strdup_printf("%d", cell->repetition);
+
     feed_text(checksum, repetition);
     g_free(cell->id);
     cell->id = g_strndup(g_checksum_get_string(checksum), 12);
+}
+
+void
+lab_cell_compute_id(LabCell *cell)
+{
+    g_autoptr(GChecksum) checksum = lab_cell_id_begin(cell);
+
+    lab_cell_id_finish(cell, checksum);
+}
+
+char **
+lab_cell_environment(const LabCell *cell)
+{
+    GPtrArray *env = g_ptr_array_new();
+
+    if (cell->stressor.duration_ms > 0)
+        g_ptr_array_add(env, g_strdup_printf("KREGLAB_DURATION=%" G_GINT64_FORMAT,
+                                             (cell->stressor.duration_ms + 999) / 1000));
+    g_ptr_array_add(env, g_strdup_printf("KREGLAB_CPUS=%d", cell->guest.cpus));
+    g_ptr_array_add(
+        env, g_strdup_printf("KREGLAB_MEMORY_BYTES=%" G_GUINT64_FORMAT, cell->guest.memory_bytes));
+    g_ptr_array_add(env, g_strdup_printf("KREGLAB_NUMA_NODES=%d", cell->guest.numa_nodes));
+    g_ptr_array_add(env, g_strdup_printf("KREGLAB_RECIPE=%s", cell->recipe));
+    g_ptr_array_add(env, g_strdup_printf("KREGLAB_VARIANT=%s", cell->variant));
+    g_ptr_array_add(env, g_strdup_printf("KREGLAB_REPETITION=%d", cell->repetition));
+    g_ptr_array_add(env, NULL);
+    return (char **)g_ptr_array_free(env, FALSE);
 }

@@ -64,3 +64,13 @@ LabCell *lab_cell_from_json(const json_t *json, GError **error);
 /* Sets cell->id: the first 12 hex digits of SHA-256 over kernel digest, recipe digest, variant (its
  * whole setup), guest shape and repetition. */
 void lab_cell_compute_id(LabCell *cell);
+
+/* The same in two steps, for many repetitions of one cell: everything but the repetition (free with
+ * g_checksum_free), then the repetition and the id. */
+GChecksum *lab_cell_id_begin(const LabCell *cell);
+void lab_cell_id_finish(LabCell *cell, const GChecksum *begun);
+
+/* What a stressor finds in its environment, as NAME=VALUE: KREGLAB_DURATION (seconds, rounded up;
+ * absent without a duration), KREGLAB_CPUS, KREGLAB_MEMORY_BYTES, KREGLAB_NUMA_NODES,
+ * KREGLAB_RECIPE, KREGLAB_VARIANT, KREGLAB_REPETITION. g_strfreev. */
+char **lab_cell_environment(const LabCell *cell);

@@ -17,7 +17,7 @@ typedef struct {
     char *accelerator, *connect_uri, *replay, *boot, *keep_dumps; /* or NULL */
     guint64 memory_bytes;                                         /* 0: the recipe's */
     int cpus;                                                     /* 0: the recipe's */
-    gboolean no_kdump;
+    gboolean kdump; /* FALSE: no capture kernel, whatever the recipe says */
 } LabMatrix;
 
 typedef struct {
@@ -27,6 +27,8 @@ typedef struct {
 
 LabMatrix *lab_matrix_new(void);
 LabMatrix *lab_matrix_load(const char *path, GError **error);
+/* 'name' stands for the file in messages. */
+LabMatrix *lab_matrix_parse(const char *text, gsize length, const char *name, GError **error);
 void lab_matrix_free(LabMatrix *matrix);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(LabMatrix, lab_matrix_free)
 
@@ -34,6 +36,10 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(LabMatrix, lab_matrix_free)
 char *lab_matrix_to_yaml(const LabMatrix *matrix);
 
 /* Expands to LabCell in running order (kernel, recipe, variant, repetition), ids computed.
- * 'kernels' and 'recipes' are what there is; borrowed. */
+ * 'kernels' (LabKernel) and 'recipes' (LabRecipe) are what there is; borrowed. A pattern that names
+ * nothing, and a matrix without cells, is LAB_CONFIG_ERROR. The array frees its cells. */
 GPtrArray *lab_matrix_expand(const LabMatrix *matrix, const GPtrArray *kernels,
                              const GPtrArray *recipes, GError **error);
+
+/* The keys of matrix.yaml with types, defaults and help. g_free. */
+char *lab_matrix_help(void);
