@@ -9,7 +9,7 @@
 #include "lab-closure.h"
 #include "lab-error.h"
 #include "lab-file.h"
-#include "lab-modules.h"
+#include "lab-module-order.h"
 #include "lab-proc.h"
 
 /* Changes when the content of any part changes for the same key. */

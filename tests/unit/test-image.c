@@ -15,7 +15,7 @@
 #include "lab-error.h"
 #include "lab-file.h"
 #include "lab-initramfs.h"
-#include "lab-modules.h"
+#include "lab-module-order.h"
 
 typedef struct {
     char *root; /* a temporary directory */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-#include "lab-modules.h"
+#include "lab-module-order.h"
 
 #include <fcntl.h>
 #include <string.h>
