@@ -1,19 +1,20 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * Prints the keys of a file's format as reStructuredText, from the schema table that its loader
- * goes by: format-keys recipe
+ * goes by: format-keys recipe|matrix
  */
 #include <stdio.h>
 #include <string.h>
 
 #include "lab-recipe-form.h"
-#include "lab-schema.h"
+#include "lab-tables.h"
 
 static const struct {
     const char *name;
     const LabSchema *schema;
 } formats[] = {
     {"recipe", &lab_recipe_form_table},
+    {"matrix", &lab_matrix_table},
 };
 
 static const char *
@@ -108,6 +109,6 @@ main(int argc, char *argv[])
             return 0;
         }
     }
-    fprintf(stderr, "usage: format-keys recipe\n");
+    fprintf(stderr, "usage: format-keys recipe|matrix\n");
     return 2;
 }

@@ -87,30 +87,30 @@ static const LabField matrix_fields[] = {
      "false: no capture kernel, whatever the recipe says", .fallback = "true"},
     {NULL},
 };
-static const LabSchema matrix_table = {"matrix", sizeof(LabMatrix), matrix_fields, "matrix.yaml"};
+const LabSchema lab_matrix_table = {"matrix", sizeof(LabMatrix), matrix_fields, "matrix.yaml"};
 
 LabMatrix *
 lab_matrix_new(void)
 {
-    return lab_schema_new(&matrix_table);
+    return lab_schema_new(&lab_matrix_table);
 }
 
 void
 lab_matrix_free(LabMatrix *matrix)
 {
-    lab_schema_free(&matrix_table, matrix);
+    lab_schema_free(&lab_matrix_table, matrix);
 }
 
 char *
 lab_matrix_to_yaml(const LabMatrix *matrix)
 {
-    return lab_yaml_write(&matrix_table, matrix);
+    return lab_yaml_write(&lab_matrix_table, matrix);
 }
 
 char *
 lab_matrix_help(void)
 {
-    return lab_yaml_help(&matrix_table);
+    return lab_yaml_help(&lab_matrix_table);
 }
 
 static void
@@ -145,7 +145,7 @@ lab_matrix_parse(const char *text, gsize length, const char *name, GError **erro
     g_autoptr(LabYaml) yaml = lab_yaml_new(name);
     g_autoptr(LabMatrix) matrix = g_malloc0(sizeof(*matrix));
 
-    if (lab_yaml_load(yaml, text, length, &matrix_table, matrix))
+    if (lab_yaml_load(yaml, text, length, &lab_matrix_table, matrix))
         check_matrix(matrix, yaml);
     return lab_yaml_finish(yaml, error) ? g_steal_pointer(&matrix) : NULL;
 }

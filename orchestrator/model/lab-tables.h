@@ -13,6 +13,7 @@ extern const LabSchema lab_reached_table;
 extern const LabSchema lab_expect_table;
 extern const LabSchema lab_variant_table;
 extern const LabSchema lab_cell_table;
+extern const LabSchema lab_matrix_table; /* of LabMatrix: YAML */
 
 /* Words for choices. */
 extern const char *const lab_boot_words[];        /* bzimage, pvh */
