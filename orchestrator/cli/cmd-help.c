@@ -4,6 +4,37 @@
 
 #include "lab-cli.h"
 #include "lab-error.h"
+#include "lab-matrix.h"
+#include "lab-recipe.h"
+
+/* Files whose keys help explains, from the tables that read them. */
+static const struct {
+    const char *name;
+    const char *heading;
+    char *(*help)(void);
+} files[] = {
+    {"recipe.yaml", "recipe.yaml: what a recipe needs, how it provokes, what it expects",
+     lab_recipe_help},
+    {"matrix.yaml", "matrix.yaml: kernels x recipes x variants x repetitions", lab_matrix_help},
+};
+
+static gboolean
+print_file_help(const char *name)
+{
+    for (gsize i = 0; i < G_N_ELEMENTS(files); i++) {
+        if (strcmp(files[i].name, name) == 0) {
+            g_autofree char *text = files[i].help();
+
+            printf("%s\n\n"
+                   "A SIZE has its unit (512M, 2G), and so has a TIME (500ms, 90s, 10m). Anchors, "
+                   "aliases\n"
+                   "and tags are not allowed.\n\n%s",
+                   files[i].heading, text);
+            return TRUE;
+        }
+    }
+    return FALSE;
+}
 
 static int
 cmd_help(LabCli *cli, GError **error)
@@ -14,6 +45,8 @@ cmd_help(LabCli *cli, GError **error)
         lab_help_print(NULL, NULL);
         return LAB_EXIT_OK;
     }
+    if (cli->n_args == 1 && print_file_help(cli->args[0]))
+        return LAB_EXIT_OK;
     verb = lab_verb_find(lab_verbs, cli->args[0]);
     if (!verb)
         return lab_cli_usage(error, "no verb '%s'", cli->args[0]);
@@ -32,8 +65,8 @@ cmd_help(LabCli *cli, GError **error)
 
 const LabVerb lab_verb_help = {
     .name = "help",
-    .summary = "explain a verb, or the keys of a file's format",
-    .synopsis = "[VERB [WORD]]",
+    .summary = "explain a verb, or the keys of recipe.yaml or matrix.yaml",
+    .synopsis = "[VERB [WORD] | recipe.yaml | matrix.yaml]",
     .max_args = 2,
     .hints = {LAB_HINT_VERB},
     .run = cmd_help,

@@ -138,8 +138,7 @@ static const LabSchema timeouts_table = {"timeouts", 0, timeout_fields, NULL};
          .fallback = "true"},                                                                      \
     {                                                                                              \
         "ends_in_panic", LAB_FIELD_BOOL, offsetof(LabRecipe, ends_in_panic),                       \
-            "a panic is what it waits for: no panic is 'inconclusive' or what the metrics say",    \
-            .fallback = "false"                                                                    \
+            "a panic is what it waits for", .fallback = "false"                                    \
     }
 
 static const LabField form_fields[] = {

@@ -1,0 +1,107 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* --dry-run: what would run, and what it may cost. */
+#include <stdio.h>
+#include <string.h>
+
+#include "lab-plan.h"
+#include "lab-table.h"
+#include "lab-units.h"
+
+/* Of a cell that was never seen, without hardware virtualization: kernel and agent up, a stressor
+ * that runs its duration or panics at once, a dump. */
+#define GUESS_BOOT_MS 12000
+#define GUESS_RUN_MS  5000
+#define GUESS_DUMP_MS 12000
+
+static gint64
+guess_ms(const LabCell *cell)
+{
+    gint64 run_ms = cell->stressor.duration_ms > 0 && !cell->ends_in_panic
+                        ? cell->stressor.duration_ms
+                        : GUESS_RUN_MS;
+
+    return GUESS_BOOT_MS + run_ms + (cell->ends_in_panic ? GUESS_DUMP_MS : 0);
+}
+
+static gint64
+longest_ms(const LabDeadlines *deadlines)
+{
+    return deadlines->boot_ms + deadlines->setup_ms + deadlines->run_ms + deadlines->evidence_ms +
+           deadlines->kdump_ms + deadlines->dump_ms;
+}
+
+static gboolean
+is_first_repetition(const LabPlan *plan, guint i)
+{
+    return ((const LabCell *)plan->cells->pdata[i])->repetition == 1;
+}
+
+LabPlanCost
+lab_plan_cost(const LabPlan *plan, int jobs, LabPlanHistory history, gpointer user_data)
+{
+    LabPlanCost cost = {0};
+    gint64 longest_cell_ms = 0;
+
+    for (guint i = 0; i < plan->cells->len; i++) {
+        const LabCell *cell = plan->cells->pdata[i];
+        gint64 guess = guess_ms(cell);
+        gint64 ms = history ? history(cell, guess, user_data) : guess;
+
+        cost.expected_ms += ms;
+        longest_cell_ms = MAX(longest_cell_ms, ms);
+        cost.longest_ms += longest_ms(&cell->deadlines);
+        /* The first of a signature: repetitions of a cell end alike as a rule. */
+        if (strcmp(cell->keep_dumps, "all") == 0 ||
+            (strcmp(cell->keep_dumps, "none") != 0 && is_first_repetition(plan, i))) {
+            cost.dumps++;
+            cost.dump_bytes_most += cell->guest.memory_bytes;
+        }
+    }
+    jobs = MAX(jobs, 1);
+    cost.expected_ms = MAX(cost.expected_ms / jobs, longest_cell_ms);
+    cost.longest_ms /= MIN(jobs, (int)MAX(plan->cells->len, 1));
+    cost.dump_bytes = cost.dump_bytes_most / 16;
+    return cost;
+}
+
+void
+lab_plan_print(const LabPlan *plan, const LabPlanCost *cost)
+{
+    static const char *const headings[] = {"CELL", "KERNEL", "RECIPE", "VARIANT", ">REP", NULL};
+    g_autoptr(LabTable) table = lab_table_new(headings);
+    g_autofree char *expected = lab_duration_human(cost->expected_ms);
+    g_autofree char *longest = lab_duration_human(cost->longest_ms);
+    g_autofree char *bytes = lab_size_human(cost->dump_bytes);
+    g_autofree char *most = lab_size_human(cost->dump_bytes_most);
+
+    for (guint i = 0; i < plan->cells->len; i++) {
+        const LabCell *cell = plan->cells->pdata[i];
+        g_autofree char *repetition = g_strdup_printf("%d", cell->repetition);
+
+        lab_table_add(table, cell->id, cell->kernel_id, cell->recipe, cell->variant, repetition);
+    }
+    lab_table_print(table);
+    printf("\n%u cell%s; about %s, at most %s\n", plan->cells->len,
+           plan->cells->len == 1 ? "" : "s", expected, longest);
+    if (cost->dumps > 0)
+        printf("up to %u vmcore%s: about %s, at most %s\n", cost->dumps,
+               cost->dumps == 1 ? "" : "s", bytes, most);
+}
+
+json_t *
+lab_plan_to_json(const LabPlan *plan, const LabPlanCost *cost)
+{
+    json_t *object = json_object();
+    json_t *cells = json_array();
+
+    for (guint i = 0; i < plan->cells->len; i++)
+        json_array_append_new(cells, lab_cell_to_json(plan->cells->pdata[i]));
+    json_object_set_new(object, "schema_version", json_integer(1));
+    json_object_set_new(object, "cells", cells);
+    json_object_set_new(object, "expected_ms", json_integer(cost->expected_ms));
+    json_object_set_new(object, "longest_ms", json_integer(cost->longest_ms));
+    json_object_set_new(object, "dumps", json_integer(cost->dumps));
+    json_object_set_new(object, "dump_bytes", json_integer((json_int_t)cost->dump_bytes));
+    json_object_set_new(object, "dump_bytes_most", json_integer((json_int_t)cost->dump_bytes_most));
+    return object;
+}
