@@ -243,6 +243,20 @@ clean_first(LabScheduler *scheduler)
     lab_scheduler_tell(scheduler, (LabRunEvent){.kind = LAB_RUN_WARNING, .text = error->message});
 }
 
+/* A parent that died, or a full disk, may have left cells out. */
+static void
+bring_index_up_to_date(LabScheduler *scheduler)
+{
+    g_autoptr(GError) error = NULL;
+    int known = scheduler->index ? lab_index_count(scheduler->index, scheduler->run, &error) : 0;
+
+    if (scheduler->index && !error && known < (int)scheduler->summary.done)
+        lab_index_put_results(scheduler->index, scheduler->run, &error);
+    if (error)
+        lab_scheduler_tell(scheduler,
+                           (LabRunEvent){.kind = LAB_RUN_WARNING, .text = error->message});
+}
+
 gboolean
 lab_scheduler_take_up(LabScheduler *scheduler, GError **error)
 {
@@ -277,6 +291,7 @@ lab_scheduler_take_up(LabScheduler *scheduler, GError **error)
         if (!take_up_cell(scheduler, cell, g_hash_table_lookup(journal, cell->id), error))
             return FALSE;
     }
+    bring_index_up_to_date(scheduler);
     return TRUE;
 }
 

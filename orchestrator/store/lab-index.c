@@ -251,6 +251,23 @@ lab_index_put_results(LabIndex *index, LabRun *run, GError **error)
     return execute(index, "COMMIT", error);
 }
 
+int
+lab_index_count(LabIndex *index, const LabRun *run, GError **error)
+{
+    sqlite3_stmt *statement = prepare(index, "SELECT count(*) FROM cells WHERE run = ?", error);
+    int count = -1;
+
+    if (!statement)
+        return -1;
+    bind_text(statement, 1, lab_run_id(run));
+    if (sqlite3_step(statement) == SQLITE_ROW)
+        count = sqlite3_column_int(statement, 0);
+    else
+        set_sqlite_error(index, "reading", error);
+    sqlite3_finalize(statement);
+    return count;
+}
+
 /* Puts every run directory in; one that does not open is warned of and left out. */
 static gboolean
 put_runs(LabIndex *index, char **ids, guint *n_runs, GError **error)

@@ -30,6 +30,9 @@ gboolean lab_index_put_cell(LabIndex *index, const LabRun *run, const LabRunCell
 /* Reads all results of a run and puts them in, in one transaction. */
 gboolean lab_index_put_results(LabIndex *index, LabRun *run, GError **error);
 
+/* Cells of the run that are in it; -1 and error when it cannot be read. */
+int lab_index_count(LabIndex *index, const LabRun *run, GError **error);
+
 /* Runs, newest first, those not yet indexed included. GPtrArray of LabIndexRun. */
 GPtrArray *lab_index_list(LabIndex *index, GError **error);
 

@@ -5,7 +5,7 @@
  *   FAKE_WORKER_PLAN  "PATTERN=BEHAVIOUR;…", patterns over KERNEL/RECIPE/VARIANT/REPETITION; the
  *                     first that matches counts; without one: pass
  *   FAKE_WORKER_MS    how long a cell takes (default 0)
- *   FAKE_WORKER_LOG   a file that gets "start ID PID", "result ID" and "clean" lines
+ *   FAKE_WORKER_LOG   a file that gets "start ID PID", "result ID", "infra ID", "clean" lines
  * Behaviours: pass, fail, expected-crash, crash, infra, infra-once, lost, lost-once, no-result,
  * skipped, slow (until it is told to stop), stubborn (not even then), flood, dirty.
  */
@@ -179,7 +179,10 @@ run_cell(const char *directory)
     result = make_result(cell, behaviour, fd, first);
     if (!lab_json_write(fd, "result.json", result, 0600, NULL))
         return LAB_EXIT_INFRA;
-    log_line("result %s", lab_json_string(cell, "id"));
+    /* An infra result asks for one more attempt. */
+    log_line("%s %s",
+             g_strcmp0(lab_json_string(result, "state"), "infra") == 0 ? "infra" : "result",
+             lab_json_string(cell, "id"));
     return LAB_EXIT_OK;
 }
 
