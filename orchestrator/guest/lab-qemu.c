@@ -1,0 +1,255 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "lab-qemu.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "lab-error.h"
+#include "lab-file.h"
+
+#define GUARD_MAX 64
+
+struct LabQemu {
+    gatomicrefcount references; /* ours and the thread's */
+    pid_t pid;
+    int pidfd;
+    gint ended;
+    int wait_status; /* -1: it was not our child */
+};
+
+static int guard_pipe = -1;
+
+static int
+pidfd_open_pid(pid_t pid)
+{
+    return (int)syscall(SYS_pidfd_open, pid, 0);
+}
+
+static int
+pidfd_kill(int pidfd)
+{
+    return (int)syscall(SYS_pidfd_send_signal, pidfd, SIGKILL, NULL, 0);
+}
+
+/* Runs after fork() in a process with threads: system calls only. */
+static G_NORETURN void
+guard_main(int pipe_fd)
+{
+    int pidfds[GUARD_MAX];
+    int count = 0;
+    pid_t pid;
+
+    setsid();
+    prctl(PR_SET_NAME, "kreglab-guard");
+    signal(SIGTERM, SIG_IGN);
+    signal(SIGINT, SIG_IGN);
+    signal(SIGHUP, SIG_IGN);
+    dup2(pipe_fd, 0);
+    syscall(SYS_close_range, 1, ~0U, 0);
+    for (;;) {
+        ssize_t n = read(0, &pid, sizeof pid);
+
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n != (ssize_t)sizeof pid)
+            break;
+        if (count < GUARD_MAX) {
+            int fd = pidfd_open_pid(pid);
+
+            if (fd >= 0)
+                pidfds[count++] = fd;
+        }
+    }
+    for (int i = 0; i < count; i++)
+        pidfd_kill(pidfds[i]);
+    _exit(0);
+}
+
+gboolean
+lab_qemu_prepare(GError **error)
+{
+    int ends[2];
+    pid_t pid;
+
+    if (guard_pipe >= 0)
+        return TRUE;
+    if (prctl(PR_SET_CHILD_SUBREAPER, 1) < 0)
+        return lab_error_set_errno(error, errno, "becoming a subreaper");
+    if (pipe2(ends, O_CLOEXEC) < 0)
+        return lab_error_set_errno(error, errno, "making a pipe");
+    pid = fork();
+    if (pid == 0) {
+        close(ends[1]);
+        guard_main(ends[0]);
+    }
+    close(ends[0]);
+    if (pid < 0) {
+        close(ends[1]);
+        return lab_error_set_errno(error, errno, "starting the guard of QEMU");
+    }
+    guard_pipe = ends[1];
+    return TRUE;
+}
+
+static void
+qemu_unref(LabQemu *qemu)
+{
+    if (!g_atomic_ref_count_dec(&qemu->references))
+        return;
+    lab_fd_close(&qemu->pidfd);
+    g_free(qemu);
+}
+
+static gpointer
+watch_thread(gpointer data)
+{
+    LabQemu *qemu = data;
+    struct pollfd ended = {qemu->pidfd, POLLIN, 0};
+    int status = -1;
+
+    while (poll(&ended, 1, -1) < 0 && errno == EINTR)
+        continue;
+    /* This pid only: others are libvirt's children, and libvirt waits for them itself. */
+    if (waitpid(qemu->pid, &status, 0) == qemu->pid)
+        qemu->wait_status = status;
+    g_atomic_int_set(&qemu->ended, 1);
+    g_main_context_wakeup(NULL);
+    qemu_unref(qemu);
+    return NULL;
+}
+
+LabQemu *
+lab_qemu_new(pid_t pid, GError **error)
+{
+    int pidfd = pidfd_open_pid(pid);
+    LabQemu *qemu;
+
+    if (pidfd < 0) {
+        lab_error_set_errno(error, errno, "opening QEMU's process %d", (int)pid);
+        return NULL;
+    }
+    if (guard_pipe >= 0)
+        (void)!write(guard_pipe, &pid, sizeof pid);
+    qemu = g_new0(LabQemu, 1);
+    g_atomic_ref_count_init(&qemu->references);
+    g_atomic_ref_count_inc(&qemu->references);
+    qemu->pid = pid;
+    qemu->pidfd = pidfd;
+    qemu->wait_status = -1;
+    g_thread_unref(g_thread_new("qemu-watch", watch_thread, qemu));
+    return qemu;
+}
+
+void
+lab_qemu_free(LabQemu *qemu)
+{
+    if (qemu)
+        qemu_unref(qemu);
+}
+
+pid_t
+lab_qemu_pid(const LabQemu *qemu)
+{
+    return qemu->pid;
+}
+
+gboolean
+lab_qemu_has_ended(const LabQemu *qemu)
+{
+    return g_atomic_int_get(&qemu->ended) != 0;
+}
+
+char *
+lab_qemu_describe_end(const LabQemu *qemu)
+{
+    int status = qemu->wait_status;
+
+    if (!lab_qemu_has_ended(qemu) || status == -1)
+        return g_strdup("QEMU ended");
+    if (WIFSIGNALED(status))
+        return g_strdup_printf("QEMU was killed by signal %d (%s)", WTERMSIG(status),
+                               g_strsignal(WTERMSIG(status)));
+    return g_strdup_printf("QEMU ended with status %d", WEXITSTATUS(status));
+}
+
+void
+lab_qemu_kill(LabQemu *qemu)
+{
+    pidfd_kill(qemu->pidfd);
+}
+
+gboolean
+lab_qemu_wait(LabQemu *qemu, gint64 timeout_ms)
+{
+    gint64 deadline_us = g_get_monotonic_time() + timeout_ms * 1000;
+
+    while (!lab_qemu_has_ended(qemu)) {
+        if (g_get_monotonic_time() > deadline_us)
+            return FALSE;
+        g_usleep(1000);
+    }
+    return TRUE;
+}
+
+void
+lab_qemu_status(pid_t pid, int *uid, int *seccomp)
+{
+    g_autofree char *path = g_strdup_printf("/proc/%d/status", (int)pid);
+    g_autofree char *text = lab_file_read(AT_FDCWD, path, 65536, NULL, NULL);
+    const char *line;
+
+    *uid = *seccomp = -1;
+    if (!text)
+        return;
+    line = strstr(text, "\nUid:");
+    if (line)
+        (void)!sscanf(line, "\nUid: %*d %d", uid);
+    line = strstr(text, "\nSeccomp:");
+    if (line)
+        (void)!sscanf(line, "\nSeccomp: %d", seccomp);
+}
+
+/* TRUE when the process is a QEMU whose command line has 'text'. */
+static gboolean
+process_matches(pid_t pid, const char *text)
+{
+    g_autofree char *path = g_strdup_printf("/proc/%d/cmdline", (int)pid);
+    gsize length = 0;
+    g_autofree char *line = lab_file_read(AT_FDCWD, path, 4u << 20, &length, NULL);
+    g_autofree char *name = line ? g_path_get_basename(line) : NULL;
+
+    return name && g_str_has_prefix(name, "qemu") && memmem(line, length, text, strlen(text));
+}
+
+int
+lab_qemu_kill_matching(const char *text, gboolean dry_run)
+{
+    DIR *proc = opendir("/proc");
+    struct dirent *entry;
+    int count = 0;
+
+    while (proc && (entry = readdir(proc))) {
+        pid_t pid = (pid_t)atoi(entry->d_name);
+        LAB_AUTO_FD pidfd = pid > 1 ? pidfd_open_pid(pid) : -1;
+
+        /* Opened first, looked at after: the pid cannot have changed hands in between. */
+        if (pidfd < 0 || !process_matches(pid, text))
+            continue;
+        count++;
+        if (!dry_run)
+            pidfd_kill(pidfd);
+    }
+    if (proc)
+        closedir(proc);
+    return count;
+}

@@ -1,0 +1,223 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The guest room on a real kernel: boot, panic, dump, NMI, reset, QEMU's death, cancelling. */
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "lab-file.h"
+#include "lab-json.h"
+#include "lab-proc.h"
+#include "vm-guest.h"
+
+#define BOOT_MS 90000
+
+static VmBench bench;
+
+static LabGuest *
+boot(const char *cmdline)
+{
+    LabGuest *guest = vm_start(&bench, cmdline);
+
+    g_assert_true(vm_wait_agent(guest, "hello", BOOT_MS));
+    return guest;
+}
+
+static char *
+read_file(const char *name)
+{
+    g_autofree char *path = g_build_filename(bench.directory, name, NULL);
+    g_autoptr(GError) error = NULL;
+    char *text = lab_file_read(AT_FDCWD, path, 64u << 20, NULL, &error);
+
+    g_assert_no_error(error);
+    return text;
+}
+
+static pid_t
+qemu_pid(LabGuest *guest)
+{
+    g_autoptr(json_t) facts = lab_guest_facts(guest);
+
+    return (pid_t)lab_json_int(facts, "qemu_pid", -1);
+}
+
+static gint64
+status_number(pid_t pid, const char *key)
+{
+    g_autofree char *path = g_strdup_printf("/proc/%d/status", (int)pid);
+    g_autofree char *text = lab_file_read(AT_FDCWD, path, 65536, NULL, NULL);
+    const char *line = text ? strstr(text, key) : NULL;
+
+    g_assert_nonnull(line);
+    return g_ascii_strtoll(line + strlen(key), NULL, 10);
+}
+
+static void
+check_unprivileged(LabGuest *guest)
+{
+    pid_t pid = qemu_pid(guest);
+
+    g_assert_cmpint(status_number(pid, "\nSeccomp:\t"), ==, 2);
+    g_assert_cmpint(status_number(pid, "\nCapEff:\t"), ==, 0);
+    if (geteuid() == 0)
+        g_assert_cmpint(status_number(pid, "\nUid:\t"), !=, 0);
+}
+
+static void
+check_dump(const char *path)
+{
+    const char *const argv[] = {"makedumpfile", "--dump-dmesg", path, "dmesg.out", NULL};
+    const LabProcOptions options = {.cwd = bench.directory};
+    g_auto(LabProcResult) result = {0};
+    g_autofree char *out = g_build_filename(bench.directory, "dmesg.out", NULL);
+    g_autofree char *text = NULL;
+    g_autoptr(GError) error = NULL;
+    struct stat st;
+
+    (void)unlink(out);
+    lab_proc_check(argv, &options, &result, &error);
+    g_assert_no_error(error);
+    text = read_file("dmesg.out");
+    g_assert_nonnull(strstr(text, "Linux version"));
+    g_assert_nonnull(strstr(text, "Kernel panic - not syncing: sysrq triggered crash"));
+    g_assert_cmpint(stat(path, &st), ==, 0);
+    g_assert_cmpint(st.st_mode & 07777, ==, 0600);
+    g_assert_cmpint(st.st_uid, ==, geteuid());
+    g_test_message("dump: %lld bytes", (long long)st.st_size);
+}
+
+/* Boot, panic, pvpanic, the panic's last line, dump from outside. */
+static void
+test_panic(void)
+{
+    g_autoptr(LabGuest) guest = boot("");
+    g_autoptr(LabGuestEvent) event = NULL;
+    g_autoptr(GError) error = NULL;
+    g_autofree char *path = g_build_filename(bench.directory, "vmcore", NULL);
+    g_autofree char *log = NULL;
+    g_autofree char *events = NULL;
+    const char *method = NULL;
+    gint64 before_us;
+
+    check_unprivileged(guest);
+    vm_request(guest, "{\"id\":1,\"verb\":\"sysrq\",\"key\":\"c\"}");
+    event = vm_wait(guest, LAB_GUEST_EVENT_PVPANIC, 20000);
+    g_assert_nonnull(event);
+    g_assert_true(vm_wait_console(guest, "---[ end Kernel panic", 10000));
+    before_us = g_get_monotonic_time();
+    lab_guest_dump(guest, path, 60000, &method, &error);
+    g_assert_no_error(error);
+    g_test_message("%s took %" G_GINT64_FORMAT " ms", method,
+                   (g_get_monotonic_time() - before_us) / 1000);
+    g_assert_cmpstr(method, ==, "host-kdump-zlib");
+    check_dump(path);
+    lab_guest_destroy(guest, &error);
+    g_assert_no_error(error);
+    log = read_file("console.log");
+    g_assert_true(g_str_has_prefix(log, "@+"));
+    g_assert_nonnull(strstr(log, " Linux version "));
+    events = read_file("events.jsonl");
+    g_assert_nonnull(strstr(events, "\"pvpanic\""));
+}
+
+static void
+test_nmi(void)
+{
+    g_autoptr(LabGuest) guest = boot("unknown_nmi_panic=1");
+    g_autoptr(GError) error = NULL;
+    g_autofree char *registers = lab_guest_registers(guest, &error);
+
+    g_assert_no_error(error);
+    g_assert_nonnull(strstr(registers, "RIP="));
+    g_assert_nonnull(strstr(registers, "CPU#1"));
+    lab_guest_inject_nmi(guest, &error);
+    g_assert_no_error(error);
+    g_assert_true(vm_wait_console(guest, "Kernel panic - not syncing: NMI", 10000));
+}
+
+static void
+test_reset(void)
+{
+    g_autoptr(LabGuest) guest = boot("");
+    g_autoptr(LabGuestEvent) event = NULL;
+
+    vm_request(guest, "{\"id\":1,\"verb\":\"sysrq\",\"key\":\"b\"}");
+    event = vm_wait(guest, LAB_GUEST_EVENT_RESET, 20000);
+    g_assert_nonnull(event);
+}
+
+static void
+test_poweroff(void)
+{
+    g_autoptr(LabGuest) guest = boot("");
+    g_autoptr(LabGuestEvent) event = NULL;
+
+    vm_request(guest, "{\"id\":1,\"verb\":\"poweroff\"}");
+    event = vm_wait(guest, LAB_GUEST_EVENT_SHUTDOWN, 20000);
+    g_assert_nonnull(event);
+}
+
+static void
+test_killed(void)
+{
+    g_autoptr(LabGuest) guest = vm_start(&bench, "");
+    g_autoptr(LabGuestEvent) event = NULL;
+
+    g_assert_true(vm_wait_console(guest, "Linux version", BOOT_MS));
+    kill(qemu_pid(guest), SIGKILL);
+    event = vm_wait(guest, LAB_GUEST_EVENT_GONE, 5000);
+    g_assert_nonnull(event);
+    g_assert_nonnull(strstr(event->text, "signal 9"));
+}
+
+static LabGuest *cancelled;
+
+static void
+on_signal(int number)
+{
+    lab_guest_cancel(cancelled);
+}
+
+static void
+test_cancel(void)
+{
+    g_autoptr(LabGuest) guest = vm_start(&bench, "");
+    g_autoptr(LabGuestEvent) event = NULL;
+    pid_t pid = qemu_pid(guest);
+    gint64 before_us;
+    g_autoptr(GError) error = NULL;
+
+    cancelled = guest;
+    signal(SIGALRM, on_signal);
+    alarm(1);
+    event = vm_wait(guest, LAB_GUEST_EVENT_CANCELLED, 10000);
+    g_assert_nonnull(event);
+    before_us = g_get_monotonic_time();
+    lab_guest_destroy(guest, &error);
+    g_assert_no_error(error);
+    g_test_message("destroying took %" G_GINT64_FORMAT " ms",
+                   (g_get_monotonic_time() - before_us) / 1000);
+    g_assert_cmpint(kill(pid, 0), ==, -1);
+    g_assert_cmpint(errno, ==, ESRCH);
+}
+
+int
+main(int argc, char **argv)
+{
+    int status;
+
+    g_test_init(&argc, &argv, NULL);
+    vm_bench_init(&bench);
+    g_test_add_func("/vm/guest/panic", test_panic);
+    g_test_add_func("/vm/guest/nmi", test_nmi);
+    g_test_add_func("/vm/guest/reset", test_reset);
+    g_test_add_func("/vm/guest/poweroff", test_poweroff);
+    g_test_add_func("/vm/guest/killed", test_killed);
+    g_test_add_func("/vm/guest/cancel", test_cancel);
+    status = g_test_run();
+    vm_bench_clear(&bench);
+    return status;
+}
