@@ -19,6 +19,7 @@ static const struct {
     int (*run)(int argc, char **argv);
 } verbs[] = {
     {"intake", "take a kernel into the store", lab_verb_intake},
+    {"module-build", "build a module against a kernel", lab_verb_module_build},
 };
 
 static void
