@@ -61,7 +61,7 @@ lab_paths_new(const char *data)
                          : g_strdup(KREGLAB_LIBEXECDIR "/kreglab-worker");
     paths->agent = root ? g_build_filename(build, "kreglab-agent", NULL)
                         : g_strdup(KREGLAB_LIBEXECDIR "/kreglab-agent");
-    if (g_getenv("KREGLAB_WORKER")) {
+    if (g_getenv("KREGLAB_WORKER") && *g_getenv("KREGLAB_WORKER")) {
         g_free(paths->worker);
         paths->worker = g_canonicalize_filename(g_getenv("KREGLAB_WORKER"), NULL);
     }

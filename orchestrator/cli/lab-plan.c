@@ -208,7 +208,8 @@ load_recipe_paths(LabPlan *plan, const char *matrix_file, GError **error)
 static gboolean
 read_matrix(LabPlan *plan, const LabCli *cli, GError **error)
 {
-    const char *file = lab_cli_string(cli, "matrix");
+    const char *given = lab_cli_string(cli, "matrix");
+    const char *file = given ? given : cli->args[0];
     const char *recipes_from = *lab_cli_strings(cli, "recipe") ? NULL : file;
     const char *replay_from = lab_cli_given(cli, "replay") ? NULL : file;
 

@@ -22,8 +22,8 @@ typedef struct {
     GPtrArray *cells;   /* LabCell in running order, ids computed */
 } LabPlan;
 
-/* Reads the options (a --matrix first; other flags go over it) and expands. Errors:
- * LAB_CONFIG_ERROR. */
+/* Reads the options (a --matrix, or the verb's argument, first; other flags go over it) and
+ * expands. Errors: LAB_CONFIG_ERROR. */
 LabPlan *lab_plan_new(const LabCli *cli, GError **error);
 void lab_plan_free(LabPlan *plan);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(LabPlan, lab_plan_free)

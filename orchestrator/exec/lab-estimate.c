@@ -124,22 +124,6 @@ lab_estimate_waiting_ms(const LabEstimate *estimate)
     return estimate->known_waiting_ms + corrected(estimate, estimate->guessed_waiting_ms);
 }
 
-gint64
-lab_estimate_total_ms(LabEstimate *estimate, const GPtrArray *cells, int jobs)
-{
-    gint64 sum_ms = 0, longest_ms = 0;
-
-    for (guint i = 0; i < cells->len; i++) {
-        const LabCell *cell = cells->pdata[i];
-        gint64 ms = lab_estimate_ms(estimate, cell->kernel_id, cell->recipe, cell->variant,
-                                    lab_run_guess_ms(cell));
-
-        sum_ms += ms;
-        longest_ms = MAX(longest_ms, ms);
-    }
-    return MAX(sum_ms / MAX(jobs, 1), longest_ms);
-}
-
 guint64
 lab_estimate_cell_memory_bytes(guint64 guest_bytes)
 {
@@ -157,20 +141,9 @@ lab_estimate_memory_bytes(void)
 }
 
 int
-lab_estimate_jobs(const GPtrArray *cells)
+lab_estimate_jobs(int cpus, guint64 memory_bytes)
 {
-    guint64 memory_bytes = G_MAXUINT64;
-    guint cpus = G_MAXINT;
-    guint64 by_memory;
+    guint64 by_memory = lab_estimate_memory_bytes() / lab_estimate_cell_memory_bytes(memory_bytes);
 
-    for (guint i = 0; i < cells->len; i++) {
-        const LabRunCell *cell = cells->pdata[i];
-
-        memory_bytes = MIN(memory_bytes, cell->memory_bytes);
-        cpus = MIN(cpus, (guint)MAX(cell->cpus, 1));
-    }
-    if (cells->len == 0)
-        return 1;
-    by_memory = lab_estimate_memory_bytes() / lab_estimate_cell_memory_bytes(memory_bytes);
-    return (int)CLAMP(MIN(g_get_num_processors() / cpus, by_memory), 1, 1024);
+    return (int)CLAMP(MIN(g_get_num_processors() / (guint)MAX(cpus, 1), by_memory), 1, 1024);
 }

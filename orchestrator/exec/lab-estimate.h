@@ -25,13 +25,10 @@ void lab_estimate_wait(LabEstimate *estimate, const LabRunCell *cell, int n);
 /* The time that all waiting cells take together. Takes no longer for many cells. */
 gint64 lab_estimate_waiting_ms(const LabEstimate *estimate);
 
-/* The time for all of 'cells' (LabCell) with 'jobs' at once. */
-gint64 lab_estimate_total_ms(LabEstimate *estimate, const GPtrArray *cells, int jobs);
-
-/* Jobs that this machine can run at once: by its cores and its free memory against the smallest of
- * 'cells' (LabRunCell); the scheduler holds each start against what the running ones take. At
- * least 1. */
-int lab_estimate_jobs(const GPtrArray *cells);
+/* Jobs that this machine can run at once, by its cores and its free memory, when the smallest cell
+ * asks for so much; the scheduler holds each start against what the running ones take. At least
+ * 1. */
+int lab_estimate_jobs(int cpus, guint64 memory_bytes);
 
 /* Memory that guests may take together: what is available, less a reserve for the host. */
 guint64 lab_estimate_memory_bytes(void);

@@ -268,7 +268,8 @@ lab_scheduler_take_up(LabScheduler *scheduler, GError **error)
     scheduler->summary.cells = scheduler->cells->len;
     scheduler->attempts = g_new0(guint8, scheduler->cells->len);
     scheduler->failed = g_new0(guint8, scheduler->cells->len);
-    if (access(scheduler->paths->worker, X_OK) < 0) {
+    if (!g_file_test(scheduler->paths->worker, G_FILE_TEST_IS_REGULAR) ||
+        !g_file_test(scheduler->paths->worker, G_FILE_TEST_IS_EXECUTABLE)) {
         g_set_error(error, LAB_INFRA_ERROR, LAB_ERROR_NOT_FOUND,
                     "the worker '%s' is not there or cannot be executed: build or install kreglab "
                     "completely",

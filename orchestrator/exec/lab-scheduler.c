@@ -314,6 +314,21 @@ run_loop(LabScheduler *scheduler)
     g_clear_handle_id(&scheduler->kill_source, g_source_remove);
 }
 
+static int
+automatic_jobs(const GPtrArray *cells)
+{
+    guint64 memory_bytes = G_MAXINT64;
+    int cpus = G_MAXINT;
+
+    for (guint i = 0; i < cells->len; i++) {
+        const LabRunCell *cell = cells->pdata[i];
+
+        memory_bytes = MIN(memory_bytes, cell->memory_bytes);
+        cpus = MIN(cpus, cell->cpus);
+    }
+    return lab_estimate_jobs(cpus, memory_bytes);
+}
+
 gboolean
 lab_scheduler_run(LabScheduler *scheduler, GError **error)
 {
@@ -324,7 +339,7 @@ lab_scheduler_run(LabScheduler *scheduler, GError **error)
     if (!scheduler->cells || !lab_scheduler_take_up(scheduler, error))
         return FALSE;
     scheduler->jobs = scheduler->options.jobs > 0 ? scheduler->options.jobs
-                                                  : lab_estimate_jobs(scheduler->cells);
+                                                  : automatic_jobs(scheduler->cells);
     scheduler->cpus_left = (int)g_get_num_processors();
     scheduler->memory_left_bytes = (gint64)lab_estimate_memory_bytes();
     lab_scheduler_tell(scheduler, (LabRunEvent){.kind = LAB_RUN_STARTED, .jobs = scheduler->jobs});
