@@ -138,16 +138,26 @@ any_below(const char *const *values, const char *path)
     return FALSE;
 }
 
+static gboolean
+is_text(const LabField *field)
+{
+    return field->type == LAB_FIELD_STRING || field->type == LAB_FIELD_TEXT;
+}
+
 static char *
 example_of(const LabField *field)
 {
     const char *text = field->example    ? field->example
                        : field->fallback ? field->fallback
                        : field->choices  ? field->choices[0]
-                                         : "…";
+                                         : "1";
 
-    if (field->type == LAB_FIELD_STRINGS || field->type == LAB_FIELD_SIZES)
+    if (field->type == LAB_FIELD_STRINGS)
         return g_strdup_printf("[\"%s\"]", text);
+    if (field->type == LAB_FIELD_SIZES)
+        return g_strdup_printf("[%s]", text);
+    if (is_text(field) && !field->choices)
+        return g_strdup_printf("\"%s\"", text);
     return g_strdup(text);
 }
 
@@ -218,12 +228,6 @@ append_quoted(GString *out, const char *text)
             g_string_append_c(out, *text);
     }
     g_string_append_c(out, '"');
-}
-
-static gboolean
-is_text(const LabField *field)
-{
-    return field->type == LAB_FIELD_STRING || field->type == LAB_FIELD_TEXT;
 }
 
 static gboolean
