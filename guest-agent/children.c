@@ -12,6 +12,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -46,9 +47,27 @@ typedef struct {
     char *const *argv;
     char **env;
     const char *cwd;
-    int output[2]; /* what becomes stdout and stderr */
-    int failure;   /* close-on-exec: errno of what went wrong */
+    const char *tty; /* its controlling terminal and all its streams, or NULL */
+    int output[2];   /* what becomes stdout and stderr */
+    int failure;     /* close-on-exec: errno of what went wrong */
 } Launch;
+
+/* For a shell on the serial console. Where it cannot be opened the streams stay the agent's. */
+static void
+take_terminal(const char *path)
+{
+    int fd;
+
+    setsid();
+    fd = open(path, O_RDWR);
+    if (fd < 0)
+        return;
+    ioctl(fd, TIOCSCTTY, 1);
+    for (int i = 0; i < 3; i++)
+        dup2(fd, i);
+    if (fd > 2)
+        close(fd);
+}
 
 /* In the child: nothing but system calls, other threads' locks may be held. */
 static void __attribute__((noreturn)) launch(const Launch *what)
@@ -57,16 +76,20 @@ static void __attribute__((noreturn)) launch(const Launch *what)
     int oom = open("/proc/self/oom_score_adj", O_WRONLY | O_CLOEXEC);
     sigset_t none;
 
-    setpgid(0, 0);
+    if (what->tty)
+        take_terminal(what->tty);
+    else
+        setpgid(0, 0);
     sigemptyset(&none);
     sigprocmask(SIG_SETMASK, &none, NULL);
     signal(SIGPIPE, SIG_DFL);
     if (oom >= 0)
         (void)!write(oom, "0", 1);
-    if (null >= 0)
+    if (!what->tty) {
         dup2(null, STDIN_FILENO);
-    dup2(what->output[0], STDOUT_FILENO);
-    dup2(what->output[1], STDERR_FILENO);
+        dup2(what->output[0], STDOUT_FILENO);
+        dup2(what->output[1], STDERR_FILENO);
+    }
     if (chdir(what->cwd) == 0)
         execvpe(what->argv[0], what->argv, what->env);
     (void)!write(what->failure, &(int){errno}, sizeof(int));
@@ -110,7 +133,10 @@ static int
 child_start(const Request *request, char *const *argv, char **env, const char *cwd, Child **result)
 {
     int out[2] = {-1, -1}, err[2] = {-1, -1}, failure[2] = {-1, -1};
-    Launch what = {.argv = argv, .env = env, .cwd = cwd};
+    Launch what = {.argv = argv,
+                   .env = env,
+                   .cwd = cwd,
+                   .tty = request ? request_string(request, "tty") : NULL};
     Child *child;
     int status = 0;
     pid_t pid = -1;

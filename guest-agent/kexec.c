@@ -54,8 +54,12 @@ tool_load(const char *cmdline, char *errors, size_t size)
     argv[3] = option;
     status = child_run(argv, errors, size);
     free(option);
-    if (status < 0)
+    if (status < 0) {
+        snprintf(errors, size, "%s",
+                 status == -ENOENT ? "not in the initramfs, the host lacks the package kexec-tools"
+                                   : strerror(-status));
         return -status;
+    }
     return WIFEXITED(status) && WEXITSTATUS(status) == 0 ? 0 : EIO;
 }
 

@@ -227,6 +227,19 @@ mode_of_cmdline(void)
     return strstr(text, "kreglab.mode=capture") ? MODE_CAPTURE : MODE_INIT;
 }
 
+/* Without /dev/console init starts with no streams at all, and a port must not become stdout. */
+static void
+fill_streams(void)
+{
+    int fd;
+
+    do
+        fd = open("/dev/null", O_RDWR);
+    while (fd >= 0 && fd <= STDERR_FILENO);
+    if (fd >= 0)
+        close(fd);
+}
+
 int
 main(int argc, char **argv)
 {
@@ -248,6 +261,7 @@ main(int argc, char **argv)
         (void)!mount("proc", "/proc", "proc", 0, NULL);
         agent.mode = mode_of_cmdline();
         init_system();
+        fill_streams();
     } else {
         agent.mode = MODE_SERVICE;
         file_write("/proc/self/oom_score_adj", "-1000");

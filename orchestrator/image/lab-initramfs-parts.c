@@ -391,6 +391,16 @@ add_part(GPtrArray *parts, LabPart *part)
     return part != NULL;
 }
 
+/* Most kernels are loaded without it: the agent says so where it is missed. The package takes over
+ * the host's reboots unless it is told not to, so not every host has it. */
+static gboolean
+has_kexec(void)
+{
+    g_autofree char *path = lab_closure_find("kexec", NULL);
+
+    return path != NULL;
+}
+
 GPtrArray *
 lab_parts_of(const LabInitramfsSpec *spec, gboolean capture, GError **error)
 {
@@ -404,7 +414,7 @@ lab_parts_of(const LabInitramfsSpec *spec, gboolean capture, GError **error)
                                                                        : NULL;
     if (spec->busybox && !add_part(parts, part_tool(spec, "busybox", error)))
         return NULL;
-    if (spec->kdump && !add_part(parts, part_tool(spec, "kexec", error)))
+    if (spec->kdump && has_kexec() && !add_part(parts, part_tool(spec, "kexec", error)))
         return NULL;
     for (gsize i = 0; spec->tools && spec->tools[i]; i++)
         if (!add_part(parts, part_tool(spec, spec->tools[i], error)))
