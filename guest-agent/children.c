@@ -72,7 +72,7 @@ take_terminal(const char *path)
 /* In the child: nothing but system calls, other threads' locks may be held. */
 static void __attribute__((noreturn)) launch(const Launch *what)
 {
-    int null = open("/dev/null", O_RDWR);
+    int null = open("/dev/null", O_RDWR | O_CLOEXEC);
     int oom = open("/proc/self/oom_score_adj", O_WRONLY | O_CLOEXEC);
     sigset_t none;
 
