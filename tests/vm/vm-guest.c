@@ -22,7 +22,7 @@ vm_bench_init(VmBench *bench)
     bench->initramfs = g_strdup(g_getenv("LAB_TEST_INITRAMFS"));
     if (!bench->kernel || !bench->initramfs) {
         puts("1..0 # SKIP no kernel in the store, and no LAB_TEST_KERNEL and LAB_TEST_INITRAMFS");
-        exit(77);
+        exit(0); /* with TAP, meson takes 77 for a failure */
     }
     bench->directory = g_dir_make_tmp("kreglab-vm-XXXXXX", &error);
     g_assert_no_error(error);
