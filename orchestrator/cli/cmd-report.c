@@ -1,0 +1,91 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include <fcntl.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "lab-cli.h"
+#include "lab-error.h"
+#include "lab-file.h"
+#include "lab-report.h"
+
+static const char *const formats[] = {"text", "html", "json", NULL};
+
+static const LabOption options[] = {
+    {"format", 'f', LAB_OPTION_STRING, "FORMAT",
+     "how to print it (default: text, or as the end of --output's FILE says)", .choices = formats},
+    {"output", 'o', LAB_OPTION_STRING, "FILE", "write FILE instead of stdout",
+     .hint = LAB_HINT_FILE},
+    {"baseline", 'b', LAB_OPTION_STRING, "KERNEL",
+     "compare kernels against this one (default: the first of the matrix)",
+     .hint = LAB_HINT_KERNEL},
+    {NULL},
+};
+
+static const LabReportFormat *
+choose_format(const char *format, const char *output)
+{
+    const char *end = output ? strrchr(output, '.') : NULL;
+
+    if (format)
+        return lab_report_format_find(format);
+    for (const LabReportFormat *const *one = lab_report_formats; end && *one; one++)
+        if (strcmp((*one)->extension, end + 1) == 0)
+            return *one;
+    return lab_report_format_find("text");
+}
+
+/* A report that does not lie in the run directory names the evidence by its full path. */
+static void
+settle_links(LabReport *report, const char *output)
+{
+    g_autofree char *directory = g_path_get_dirname(output);
+    g_autofree char *real = realpath(directory, NULL);
+    const char *run = lab_run_directory(report->run);
+
+    if (g_strcmp0(real, run) == 0)
+        return;
+    g_free(report->links);
+    report->links = g_strconcat(run, "/", NULL);
+}
+
+static int
+cmd_report(LabCli *cli, GError **error)
+{
+    const char *output = lab_cli_string(cli, "output");
+    const LabReportFormat *format = choose_format(lab_cli_string(cli, "format"), output);
+    g_autoptr(LabRun) run = lab_run_open(cli->paths->data, cli->args[0], error);
+    g_autoptr(LabReport) report = NULL;
+    g_autoptr(GString) text = g_string_new(NULL);
+
+    if (!run)
+        return LAB_EXIT_CONFIG;
+    report = lab_report_new(run, lab_cli_string(cli, "baseline"), error);
+    if (!report)
+        return LAB_EXIT_CONFIG;
+    report->color = cli->color && !output;
+    if (output)
+        settle_links(report, output);
+    if (!format->write(report, text, error))
+        return LAB_EXIT_INFRA;
+    if (output && strcmp(output, "-") != 0) {
+        if (!lab_file_write(AT_FDCWD, output, text->str, (gssize)text->len, 0600, error))
+            return LAB_EXIT_INFRA;
+    } else if (!lab_fd_write_all(STDOUT_FILENO, text->str, text->len, error)) {
+        return LAB_EXIT_INFRA;
+    }
+    return LAB_EXIT_OK;
+}
+
+const LabVerb lab_verb_report = {
+    .name = "report",
+    .summary = "say what a run found",
+    .synopsis = "RUN",
+    .description =
+        "Prints what differs between variants and between kernels, the matrix of outcomes, and "
+        "what is known of each cell. The verdicts follow a plain rule: " LAB_ANALYSIS_RULE ".",
+    .min_args = 1,
+    .max_args = 1,
+    .options = {options},
+    .hints = {LAB_HINT_RUN},
+    .run = cmd_report,
+};

@@ -1,0 +1,159 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* One page, nothing loaded from anywhere, no script. */
+#include <gio/gio.h>
+#include <string.h>
+
+#include "lab-html.h"
+#include "lab-json.h"
+#include "lab-report-resources.h"
+
+extern const LabReportFormat lab_report_format_html;
+
+static void
+put_head(const LabReport *report, GString *out, GBytes *style)
+{
+    gsize length;
+    const char *css = g_bytes_get_data(style, &length);
+
+    lab_html(out,
+             "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n"
+             "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n"
+             "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; "
+             "style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'\">\n"
+             "<meta name=\"referrer\" content=\"no-referrer\">\n"
+             "<meta name=\"color-scheme\" content=\"light dark\">\n"
+             "<meta name=\"generator\" content=\"kreglab %s\">\n"
+             "<title>%s – kreglab run %s</title>\n<style>\n",
+             KREGLAB_VERSION, lab_run_title(report->run), lab_run_id(report->run));
+    g_string_append_len(out, css, (gssize)length);
+    g_string_append(out, "</style>\n</head>\n");
+}
+
+static void
+put_counts(const LabReport *report, GString *out)
+{
+    g_string_append(out, "<ul class=\"counts\" aria-label=\"Cells by outcome\">\n");
+    for (const char *const *word = lab_report_words; *word; word++) {
+        guint n = lab_report_count(report, *word);
+        g_autofree char *text = g_strdup_printf("%u %s", n, *word);
+
+        if (!n)
+            continue;
+        g_string_append(out, "<li>");
+        lab_html_badge(out, *word, text);
+        g_string_append(out, "</li>\n");
+    }
+    g_string_append(out, "</ul>\n");
+    if (report->unexpected)
+        lab_html(out,
+                 "<p><strong>%u of %u</strong> outcomes that were judged are "
+                 "<span class=\"unexpected\">unexpected</span>.</p>\n",
+                 report->unexpected, report->ran);
+    else
+        lab_html(out, "<p>All %u outcomes that were judged are as the recipes expect.</p>\n",
+                 report->ran);
+}
+
+static void
+put_header(const LabReport *report, GString *out)
+{
+    lab_html(out,
+             "<body>\n<a class=\"skip\" href=\"#matrix\">to the matrix</a>\n<header>\n"
+             "<h1>%s</h1>\n<p class=\"dim\">run <code>%s</code>, begun <time>%s</time>: %u cells, "
+             "%u kernels</p>\n",
+             *lab_run_title(report->run) ? lab_run_title(report->run) : "Kernel comparison",
+             lab_run_id(report->run), lab_run_created(report->run), report->cells->len,
+             report->kernels->len);
+    put_counts(report, out);
+    g_string_append(out, "<nav aria-label=\"Parts\"><a href=\"#differs\">What differs</a> "
+                         "<a href=\"#matrix\">Matrix</a> <a href=\"#pictures\">Pictures</a> "
+                         "<a href=\"#cells\">Cells</a> <a href=\"#environment\">Environment</a>"
+                         "</nav>\n</header>\n<main>\n");
+}
+
+static void
+put_unjudged(const LabReport *report, GString *out)
+{
+    if (!report->infra && !report->skipped && !report->missing)
+        return;
+    lab_html(out,
+             "<section id=\"unjudged\">\n<h2>Not judged</h2>\n<p>%u cells say nothing about a "
+             "kernel and count nowhere: the lab failed (infra: %u), the kernel lacks what the "
+             "recipe needs (skipped: %u), or there is no result (missing: %u).</p>\n"
+             "<div class=\"wide\"><table>\n<thead><tr><th scope=\"col\">State</th>"
+             "<th scope=\"col\">Kernel</th><th scope=\"col\">Recipe</th><th scope=\"col\">Why</th>"
+             "</tr></thead>\n<tbody>\n",
+             report->infra + report->skipped + report->missing, report->infra, report->skipped,
+             report->missing);
+    for (guint i = 0; i < report->cells->len; i++) {
+        const LabReportCell *cell = report->cells->pdata[i];
+
+        if (cell->brief->state == LAB_STATE_RAN)
+            continue;
+        g_string_append(out, "<tr><td>");
+        lab_html_badge(out, lab_report_word(cell), NULL);
+        lab_html(out, "</td><td>%s</td><td>%s/%s</td><td>%s</td></tr>\n", cell->cell->release,
+                 cell->cell->recipe, cell->cell->variant,
+                 cell->brief->why                          ? cell->brief->why
+                 : cell->brief->state == LAB_STATE_MISSING ? "not run, or its worker was lost"
+                                                           : "");
+    }
+    g_string_append(out, "</tbody>\n</table></div>\n</section>\n");
+}
+
+static void
+put_facts(GString *out, const json_t *facts)
+{
+    const char *name;
+    json_t *value;
+
+    json_object_foreach ((json_t *)facts, name, value) {
+        g_autofree char *line = json_is_string(value) ? g_strdup(json_string_value(value))
+                                                      : lab_json_line(value);
+
+        if (!json_is_null(value))
+            lab_html(out, "<dt>%s</dt><dd>%s</dd>\n", name, line);
+    }
+}
+
+static void
+put_environment(const LabReport *report, GString *out)
+{
+    g_string_append(out, "<section id=\"environment\">\n<h2>Environment</h2>\n"
+                         "<p class=\"dim\">The same for all cells; what differs is with each "
+                         "cell.</p>\n<dl>\n");
+    put_facts(out, lab_json_member(lab_run_info(report->run), "host"));
+    put_facts(out, report->facts);
+    g_string_append(out, "</dl>\n</section>\n");
+}
+
+static gboolean
+write_html(const LabReport *report, GString *out, GError **error)
+{
+    g_autoptr(GBytes)
+        style = g_resource_lookup_data(lab_report_get_resource(), "/kreglab/report/report.css",
+                                       G_RESOURCE_LOOKUP_FLAGS_NONE, error);
+
+    if (!style)
+        return FALSE;
+    put_head(report, out, style);
+    put_header(report, out);
+    lab_html_differs(report, out);
+    lab_html_matrix(report, out);
+    put_unjudged(report, out);
+    lab_html_pictures(report, out);
+    lab_html_cells(report, out);
+    put_environment(report, out);
+    lab_html(out,
+             "</main>\n<footer><p>Made by kreglab %s. Verdicts follow a plain rule: "
+             "<strong>" LAB_ANALYSIS_RULE "</strong>.</p></footer>\n</body>\n</html>\n",
+             KREGLAB_VERSION);
+    return TRUE;
+}
+
+const LabReportFormat lab_report_format_html = {
+    .name = "html",
+    .extension = "html",
+    .summary = "one page for a browser, links to the evidence",
+    .write = write_html,
+};

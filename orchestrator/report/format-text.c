@@ -1,0 +1,233 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* For a terminal: what differs, then the matrix, then the crashes. */
+#include "lab-report.h"
+
+#include <string.h>
+
+#include "lab-json.h"
+#include "lab-log.h"
+
+extern const LabReportFormat lab_report_format_text;
+
+static const char *
+color_of(const char *word)
+{
+    if (strcmp(word, "pass") == 0 || strcmp(word, "fixed") == 0 || strcmp(word, "same-pass") == 0)
+        return "32";
+    if (strcmp(word, "crash") == 0 || strcmp(word, "fail") == 0 || strcmp(word, "hang") == 0 ||
+        strcmp(word, "regressed") == 0 || strcmp(word, "boot-failure") == 0 ||
+        strcmp(word, "lost") == 0 || strcmp(word, "timeout") == 0)
+        return "31";
+    return "33";
+}
+
+/* 'text' cleaned, padded to 'width' columns, in the colour of 'word' where colours are welcome. */
+static void
+put(const LabReport *report, GString *out, const char *word, const char *text, glong width)
+{
+    g_autofree char *clean = lab_text_clean(text, -1, FALSE);
+    glong length = g_utf8_strlen(clean, -1);
+
+    if (report->color && word)
+        g_string_append_printf(out, "\033[%sm%s\033[0m", color_of(word), clean);
+    else
+        g_string_append(out, clean);
+    for (; length < width; length++)
+        g_string_append_c(out, ' ');
+}
+
+static void
+heading(const LabReport *report, GString *out, const char *text)
+{
+    if (report->color)
+        g_string_append_printf(out, "\n\033[1m%s\033[0m\n", text);
+    else
+        g_string_append_printf(out, "\n%s\n", text);
+}
+
+static void
+put_counts(const LabReport *report, GString *out)
+{
+    g_string_append_printf(out, "%u cells:", report->cells->len);
+    for (const char *const *word = lab_report_words; *word; word++) {
+        guint n = lab_report_count(report, *word);
+        g_autofree char *text = g_strdup_printf(" %u %s", n, *word);
+
+        if (n)
+            put(report, out, *word, text, 0);
+    }
+    if (report->unexpected)
+        g_string_append_printf(out, "; %u unexpected", report->unexpected);
+    g_string_append_c(out, '\n');
+}
+
+/* Both pass, or crash alike: no difference. */
+static gboolean
+is_difference(const LabComparison *comparison)
+{
+    return comparison->verdict != LAB_VERDICT_SAME_PASS &&
+           comparison->verdict != LAB_VERDICT_STILL_SAME_CRASH;
+}
+
+static void
+put_comparisons(const LabReport *report, GString *out, LabComparisonKind kind, const char *title)
+{
+    guint same = 0;
+    guint n = 0;
+
+    for (guint i = 0; i < report->analysis->comparisons->len; i++) {
+        const LabComparison *one = report->analysis->comparisons->pdata[i];
+
+        if (one->kind != kind)
+            continue;
+        if (n++ == 0)
+            heading(report, out, title);
+        if (!is_difference(one)) {
+            same++;
+            continue;
+        }
+        g_string_append(out, "  ");
+        put(report, out, lab_verdict_name(one->verdict), lab_verdict_name(one->verdict), 23);
+        put(report, out, NULL, one->sentence, 0);
+        g_string_append_c(out, '\n');
+    }
+    if (same)
+        g_string_append_printf(out, "  no difference in %u of %u comparisons\n", same, n);
+}
+
+/* "✗ crash 12.3 s", "✓ pass", several repetitions as "✗ crash 2/3". g_free. */
+static char *
+matrix_text(const LabReport *report, const GPtrArray *cells, const LabGroup *group,
+            const char **word)
+{
+    const LabReportCell *first = cells->pdata[0];
+    LabOutcome outcome = lab_group_outcome_value(group);
+    g_autofree char *time = lab_report_time(group->time_to_crash_ms);
+
+    *word = cells->len == 1 || outcome == LAB_OUTCOME_NONE ? lab_report_word(first)
+                                                           : lab_outcome_name(outcome);
+    if (cells->len == 1)
+        return g_strdup_printf("%s %s%s%s%s", lab_report_sign(*word), *word,
+                               group->time_to_crash_ms >= 0 ? " " : "",
+                               group->time_to_crash_ms >= 0 ? time : "",
+                               lab_brief_is_unexpected(first->brief) ? " !" : "");
+    return g_strdup_printf("%s %s %u/%u", lab_report_sign(*word), *word,
+                           outcome == LAB_OUTCOME_PASS ? group->usable : group->bad, cells->len);
+}
+
+static void
+put_matrix(const LabReport *report, GString *out)
+{
+    glong first = 0;
+    glong width = 19;
+
+    for (guint i = 0; i < report->rows->len; i++) {
+        const LabReportRow *row = report->rows->pdata[i];
+
+        first = MAX(first, g_utf8_strlen(row->recipe, -1) + g_utf8_strlen(row->variant, -1) + 1);
+    }
+    for (guint i = 0; i < report->kernels->len; i++)
+        width = MAX(width, g_utf8_strlen(report->kernels->pdata[i], -1));
+    g_string_append_printf(out, "  %-*s", (int)first, "");
+    for (guint i = 0; i < report->kernels->len; i++) {
+        g_string_append(out, "  ");
+        put(report, out, NULL, lab_report_release(report, report->kernels->pdata[i]), width);
+    }
+    g_string_append_c(out, '\n');
+    for (guint i = 0; i < report->rows->len; i++) {
+        const LabReportRow *row = report->rows->pdata[i];
+        g_autofree char *name = g_strdup_printf("%s/%s", row->recipe, row->variant);
+
+        g_string_append(out, "  ");
+        put(report, out, NULL, name, first);
+        for (guint k = 0; k < report->kernels->len; k++) {
+            g_autoptr(GPtrArray) cells = g_ptr_array_new();
+            g_autofree char *text = NULL;
+            const char *word = NULL;
+
+            lab_report_find(report, report->kernels->pdata[k], row, cells);
+            if (cells->len)
+                text = matrix_text(report, cells,
+                                   lab_report_group(report, report->kernels->pdata[k], row), &word);
+            g_string_append(out, "  ");
+            put(report, out, word, text ? text : "", width);
+        }
+        while (out->len && out->str[out->len - 1] == ' ')
+            g_string_truncate(out, out->len - 1);
+        g_string_append_c(out, '\n');
+    }
+}
+
+static void
+put_dump(const LabReportCell *cell, const json_t *result, GString *out)
+{
+    const json_t *dump = lab_json_member(result, "dump");
+    const char *method = lab_json_string(dump, "method");
+    const char *why_not = lab_json_string(dump, "why_not");
+    g_autofree char *size = lab_report_size((guint64)lab_json_int(dump, "size_bytes", 0));
+    g_autofree char *time = lab_report_time(lab_json_int(dump, "duration_ms", -1));
+
+    if (method)
+        g_string_append_printf(out, "; dump by %s, %s in %s%s", method, size, time,
+                               cell->dump_removed ? ", removed (one is kept per signature)" : "");
+    if (why_not)
+        g_string_append_printf(out, "; no kdump: %s", why_not);
+}
+
+/* One line a cell that is not a plain pass. */
+static void
+put_cells(const LabReport *report, GString *out)
+{
+    for (guint i = 0; i < report->cells->len; i++) {
+        const LabReportCell *cell = report->cells->pdata[i];
+        const char *word = lab_report_word(cell);
+        g_autoptr(json_t) result = NULL;
+        g_autoptr(GString) line = g_string_new(NULL);
+        const char *title;
+
+        if (strcmp(word, "pass") == 0)
+            continue;
+        result = lab_report_cell_result(report, cell);
+        title = lab_json_string(lab_json_member(result, "crash"), "title");
+        g_string_append_printf(line, "%s %s/%s", cell->cell->release, cell->cell->recipe,
+                               cell->cell->variant);
+        if (cell->cell->repetition > 1)
+            g_string_append_printf(line, " #%d", cell->cell->repetition);
+        if (title)
+            g_string_append_printf(line, ": %s", title);
+        else if (cell->brief->why)
+            g_string_append_printf(line, ": %s", cell->brief->why);
+        put_dump(cell, result, line);
+        g_string_append_printf(out, "  %s  ", cell->cell->id);
+        put(report, out, word, word, 13);
+        put(report, out, NULL, line->str, 0);
+        g_string_append(out, lab_brief_is_unexpected(cell->brief) ? " (unexpected)\n" : "\n");
+    }
+}
+
+static gboolean
+write_text(const LabReport *report, GString *out, GError **error)
+{
+    g_string_append_printf(out, "run %s  ", lab_run_id(report->run));
+    put(report, out, NULL, lab_run_title(report->run), 0);
+    g_string_append_printf(out, "  %s\n", lab_run_created(report->run));
+    put_counts(report, out);
+    put_comparisons(report, out, LAB_COMPARE_VARIANTS, "Between variants");
+    put_comparisons(report, out, LAB_COMPARE_KERNELS, "Between kernels");
+    if (report->analysis->comparisons->len)
+        g_string_append(out, "  (" LAB_ANALYSIS_RULE ")\n");
+    heading(report, out, "Matrix");
+    put_matrix(report, out);
+    if (lab_report_count(report, "pass") < report->cells->len) {
+        heading(report, out, "Cells that did not pass");
+        put_cells(report, out);
+    }
+    return TRUE;
+}
+
+const LabReportFormat lab_report_format_text = {
+    .name = "text",
+    .extension = "txt",
+    .summary = "for a terminal",
+    .write = write_text,
+};

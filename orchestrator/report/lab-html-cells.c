@@ -1,0 +1,229 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Everything that is known of a cell, folded. */
+#include <string.h>
+
+#include "lab-html.h"
+#include "lab-json.h"
+
+/* Above so many, cells that passed as expected have no details of their own. */
+#define DETAILS_MAX 400
+
+static void
+put_fact(GString *out, const char *name, const char *value)
+{
+    if (value && *value)
+        lab_html(out, "<dt>%s</dt><dd>%s</dd>\n", name, value);
+}
+
+static void
+put_time(GString *out, const char *name, gint64 ms)
+{
+    g_autofree char *text = lab_report_time(ms);
+
+    if (ms >= 0)
+        put_fact(out, name, text);
+}
+
+static void
+put_crash(const json_t *crash, GString *out)
+{
+    const json_t *signature = lab_json_member(crash, "signature");
+    json_t *frames = lab_json_member(crash, "frames");
+    json_t *reports = lab_json_member(crash, "reports");
+    json_t *one;
+    size_t index;
+
+    if (!json_is_object(crash))
+        return;
+    lab_html(out,
+             "<h4>Crash</h4>\n<p><code class=\"title\">%s</code> <span class=\"dim\">%s, "
+             "lines %d–%d, k0 <code>%s</code></span></p>\n",
+             lab_json_string(crash, "title"), lab_json_string(crash, "type"),
+             (int)lab_json_int(crash, "line_first", 0), (int)lab_json_int(crash, "line_last", 0),
+             lab_json_string(signature, "k0"));
+    if (json_array_size(frames)) {
+        g_string_append(out, "<ol class=\"frames\">\n");
+        json_array_foreach (frames, index, one) {
+            const char *module = lab_json_string(one, "module");
+
+            if (index == 24)
+                break;
+            lab_html(out, "<li%s>%s%s%s%s</li>\n",
+                     lab_json_bool(one, "reliable", TRUE) ? "" : " class=dim",
+                     lab_json_string(one, "function"), module ? " [" : "", module ? module : "",
+                     module ? "]" : "");
+        }
+        g_string_append(out, "</ol>\n");
+    }
+    if (json_array_size(reports) > 1) {
+        g_string_append(out, "<p>All reports, in order:</p>\n<ol>\n");
+        json_array_foreach (reports, index, one)
+            lab_html(out, "<li>line %d: %s</li>\n", (int)lab_json_int(one, "line_first", 0),
+                     lab_json_string(one, "title"));
+        g_string_append(out, "</ol>\n");
+    }
+}
+
+static void
+put_dump(const LabReportCell *cell, const json_t *dump, GString *out)
+{
+    const json_t *check = lab_json_member(dump, "check");
+    const char *method = lab_json_string(dump, "method");
+    g_autofree char *size = lab_report_size((guint64)lab_json_int(dump, "size_bytes", 0));
+
+    if (!method && !lab_json_string(dump, "why_not"))
+        return;
+    g_string_append(out, "<h4>Dump</h4>\n<dl>\n");
+    put_fact(out, "method", method ? method : "none");
+    if (method) {
+        put_fact(out, "size", size);
+        put_time(out, "took", lab_json_int(dump, "duration_ms", -1));
+    }
+    put_fact(out, "no kdump", lab_json_string(dump, "why_not"));
+    put_fact(out, "detail", lab_json_string(dump, "detail"));
+    if (lab_json_bool(dump, "capture_kernel_state", FALSE))
+        put_fact(out, "holds", "the capture kernel's state");
+    if (cell->dump_removed)
+        put_fact(out, "kept", "no: one dump is kept per signature");
+    put_fact(out, "makedumpfile", lab_json_string(check, "makedumpfile"));
+    put_fact(out, "crash(8)", lab_json_string(check, "crash"));
+    g_string_append(out, "</dl>\n");
+}
+
+static void
+put_phases(const json_t *phases, GString *out)
+{
+    size_t index;
+    json_t *one;
+
+    if (!json_array_size(phases))
+        return;
+    g_string_append(out, "<h4>Phases</h4>\n<table class=\"small\"><thead><tr>"
+                         "<th scope=\"col\">phase</th><th scope=\"col\">from</th>"
+                         "<th scope=\"col\">took</th></tr></thead>\n<tbody>\n");
+    json_array_foreach ((json_t *)phases, index, one) {
+        g_autofree char *start = lab_report_time(lab_json_int(one, "start_ms", -1));
+        g_autofree char *took = lab_report_time(lab_json_int(one, "duration_ms", -1));
+
+        lab_html(out, "<tr><td>%s</td><td>%s</td><td>%s</td></tr>\n", lab_json_string(one, "name"),
+                 start, took);
+    }
+    g_string_append(out, "</tbody></table>\n");
+}
+
+static void
+put_setup(const json_t *setup, GString *out)
+{
+    size_t index;
+    json_t *one;
+
+    if (!json_array_size(setup))
+        return;
+    g_string_append(out, "<h4>Setup</h4>\n<ul>\n");
+    json_array_foreach ((json_t *)setup, index, one) {
+        const char *failed = lab_json_string(one, "error");
+        gboolean ok = lab_json_bool(one, "ok", FALSE);
+
+        lab_html(out, "<li><code>%s</code> %s%s</li>\n", lab_json_string(one, "set"),
+                 ok ? "✓" : "✗ ",
+                 ok       ? ""
+                 : failed ? failed
+                          : "refused");
+    }
+    g_string_append(out, "</ul>\n");
+}
+
+static void
+put_values(const char *title, const json_t *values, GString *out)
+{
+    const char *name;
+    json_t *value;
+
+    if (!json_is_object(values) || !json_object_size(values))
+        return;
+    lab_html(out, "<h4>%s</h4>\n<dl>\n", title);
+    json_object_foreach ((json_t *)values, name, value) {
+        g_autofree char *text = json_is_number(value)   ? lab_number_text(json_number_value(value))
+                                : json_is_string(value) ? g_strdup(json_string_value(value))
+                                                        : lab_json_line(value);
+
+        if (!json_is_null(value))
+            put_fact(out, name, text);
+    }
+    g_string_append(out, "</dl>\n");
+}
+
+static void
+put_reached(const json_t *reached, GString *out)
+{
+    g_autofree char *value = lab_number_text(lab_json_double(reached, "value", 0));
+    g_autofree char *min = lab_number_text(lab_json_double(reached, "min", 0));
+
+    if (json_is_object(reached))
+        lab_html(out, "<dt>reached</dt><dd>%s: %s is %s, at least %s wanted</dd>\n",
+                 lab_json_bool(reached, "held", FALSE) ? "yes" : "no",
+                 lab_json_string(reached, "metric"), value, min);
+}
+
+static void
+put_details(const LabReport *report, const LabReportCell *cell, GString *out)
+{
+    g_autoptr(json_t) result = lab_report_cell_result(report, cell);
+    const json_t *expected = lab_json_member(result, "expected");
+
+    lab_html(out, "<details id=\"c-%s\"><summary>", cell->cell->id);
+    lab_html_badge(out, lab_report_word(cell), NULL);
+    lab_html(out, " %s <strong>%s/%s</strong>", cell->cell->release, cell->cell->recipe,
+             cell->cell->variant);
+    if (cell->cell->repetition > 1)
+        lab_html(out, " #%d", cell->cell->repetition);
+    if (lab_brief_is_unexpected(cell->brief))
+        g_string_append(out, " <span class=\"unexpected\">unexpected</span>");
+    if (cell->brief->title)
+        lab_html(out, " <code class=\"title\">%s</code>", cell->brief->title);
+    g_string_append(out, "</summary>\n<div class=\"body\">\n<dl>\n");
+    put_fact(out, "cell", cell->cell->id);
+    put_fact(out, "why", cell->brief->why);
+    put_fact(out, "expected",
+             json_is_boolean(expected) ? (json_is_true(expected) ? "yes" : "no") : NULL);
+    put_fact(out, "started", lab_json_string(result, "started"));
+    if (cell->brief->state == LAB_STATE_RAN) {
+        put_time(out, "boot", cell->brief->boot_ms);
+        put_time(out, "crash after", cell->brief->time_to_crash_ms);
+        put_time(out, "all", cell->brief->duration_ms);
+    }
+    put_reached(lab_json_member(result, "reached"), out);
+    g_string_append(out, "<dt>evidence</dt><dd>");
+    lab_html_evidence(report, cell, TRUE, out);
+    g_string_append(out, "</dd>\n</dl>\n");
+    put_crash(lab_json_member(result, "crash"), out);
+    put_dump(cell, lab_json_member(result, "dump"), out);
+    put_values("Measured", lab_json_member(result, "metrics"), out);
+    put_values("vmstat, change", lab_json_member(result, "vmstat"), out);
+    put_setup(lab_json_member(result, "setup"), out);
+    put_phases(lab_json_member(result, "phases"), out);
+    put_values("Facts", lab_json_member(result, "facts"), out);
+    g_string_append(out, "</div>\n</details>\n");
+}
+
+void
+lab_html_cells(const LabReport *report, GString *out)
+{
+    guint left_out = 0;
+
+    g_string_append(out, "<section id=\"cells\">\n<h2>Cells</h2>\n");
+    for (guint i = 0; i < report->cells->len; i++) {
+        const LabReportCell *cell = report->cells->pdata[i];
+
+        if (report->cells->len > DETAILS_MAX && strcmp(lab_report_word(cell), "pass") == 0 &&
+            !lab_brief_is_unexpected(cell->brief)) {
+            left_out++;
+            continue;
+        }
+        put_details(report, cell, out);
+    }
+    if (left_out)
+        lab_html(out, "<p class=\"dim\">%u cells that passed as expected are left out.</p>\n",
+                 left_out);
+    g_string_append(out, "</section>\n");
+}

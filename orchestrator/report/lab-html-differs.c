@@ -1,0 +1,192 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* What differs between variants and between kernels: the first thing to read. */
+#include <math.h>
+#include <string.h>
+
+#include "lab-html.h"
+#include "lab-json.h"
+
+static gboolean
+is_difference(const LabComparison *one)
+{
+    return one->verdict != LAB_VERDICT_SAME_PASS && one->verdict != LAB_VERDICT_STILL_SAME_CRASH;
+}
+
+static const char *
+verdict_sign(LabVerdict verdict)
+{
+    switch (verdict) {
+    case LAB_VERDICT_FIXED:
+        return "✓";
+    case LAB_VERDICT_REGRESSED:
+        return "✗";
+    case LAB_VERDICT_STILL_DIFFERENT_CRASH:
+        return "≠";
+    case LAB_VERDICT_SAME_PASS:
+    case LAB_VERDICT_STILL_SAME_CRASH:
+    case LAB_VERDICT_STILL_FAILS:
+        return "=";
+    default:
+        return "~";
+    }
+}
+
+static void
+put_side(GString *out, const LabGroup *group)
+{
+    LabOutcome outcome = lab_group_outcome_value(group);
+    g_autofree char *text = lab_group_outcome(group);
+    const char *word = outcome == LAB_OUTCOME_NONE ? (group->skipped ? "skipped"
+                                                      : group->infra ? "infra"
+                                                                     : "missing")
+                                                   : lab_outcome_name(outcome);
+
+    lab_html_badge(out, word, text);
+    if (outcome == LAB_OUTCOME_CRASH && group->typical->title)
+        lab_html(out, "<br><code class=\"title\">%s</code>", group->typical->title);
+}
+
+/* The metrics of both sides: measured beside judged. */
+static void
+put_metrics(GString *out, const LabComparison *one)
+{
+    const char *name;
+    json_t *value;
+
+    json_object_foreach (one->candidate->metrics, name, value) {
+        double before = lab_group_metric(one->baseline, name);
+        g_autofree char *from = lab_number_text(before);
+        g_autofree char *to = lab_number_text(json_number_value(value));
+
+        if (isnan(before) || !g_str_has_suffix(name, "_ms"))
+            continue;
+        lab_html(out, "<div class=\"metric\">%s <b>%s</b> → <b>%s</b></div>", name, from, to);
+    }
+}
+
+static void
+put_row(GString *out, const LabComparison *one)
+{
+    gboolean variants = one->kind == LAB_COMPARE_VARIANTS;
+    const char *verdict = lab_verdict_name(one->verdict);
+
+    lab_html(out,
+             "<tr><td><span class=\"badge v-%s\" title=\"%s\"><span aria-hidden=\"true\">%s</span> "
+             "%s</span></td><th scope=\"row\">%s<br><span class=\"dim\">%s%s</span></th>",
+             verdict, one->why, verdict_sign(one->verdict), verdict, one->candidate->recipe,
+             variants ? "" : "variant ",
+             variants ? one->candidate->release : one->candidate->variant);
+    lab_html(out, "<td><span class=\"side\">%s</span> ",
+             variants ? one->baseline->variant : one->baseline->release);
+    put_side(out, one->baseline);
+    lab_html(out, "</td><td><span class=\"side\">%s</span> ",
+             variants ? one->candidate->variant : one->candidate->release);
+    put_side(out, one->candidate);
+    g_string_append(out, "</td><td>");
+    put_metrics(out, one);
+    if (one->verdict == LAB_VERDICT_INCONCLUSIVE || one->verdict == LAB_VERDICT_NOT_COMPARABLE)
+        lab_html(out, "<span class=\"dim\">%s</span>", one->why);
+    g_string_append(out, "</td></tr>\n");
+}
+
+/* The sentences that matter, above the table. */
+static void
+put_sentences(const LabReport *report, GString *out, LabComparisonKind kind)
+{
+    guint n = 0;
+
+    for (guint i = 0; i < report->analysis->comparisons->len; i++) {
+        const LabComparison *one = report->analysis->comparisons->pdata[i];
+
+        if (one->kind != kind ||
+            (one->verdict != LAB_VERDICT_FIXED && one->verdict != LAB_VERDICT_REGRESSED &&
+             one->verdict != LAB_VERDICT_STILL_DIFFERENT_CRASH))
+            continue;
+        if (n++ == 0)
+            g_string_append(out, "<ul class=\"sentences\">\n");
+        lab_html(out, "<li class=\"v-%s\"><span aria-hidden=\"true\">%s</span> %s</li>\n",
+                 lab_verdict_name(one->verdict), verdict_sign(one->verdict), one->sentence);
+    }
+    if (n)
+        g_string_append(out, "</ul>\n");
+}
+
+static void
+put_table(const LabReport *report, GString *out, LabComparisonKind kind, gboolean differences,
+          const char *caption)
+{
+    const GPtrArray *all = report->analysis->comparisons;
+    guint n = 0;
+
+    for (guint i = 0; i < all->len; i++) {
+        const LabComparison *one = all->pdata[i];
+
+        if (one->kind != kind || is_difference(one) != differences)
+            continue;
+        if (n++ == 0) {
+            if (!differences)
+                g_string_append(out, "<details><summary>No difference</summary>\n");
+            lab_html(out,
+                     "<div class=\"wide\"><table>\n<caption>%s</caption>\n<thead><tr>"
+                     "<th scope=\"col\">Verdict</th><th scope=\"col\">Recipe</th>"
+                     "<th scope=\"col\">Baseline</th><th scope=\"col\">Candidate</th>"
+                     "<th scope=\"col\">Measured (medians)</th></tr></thead>\n<tbody>\n",
+                     caption);
+        }
+        put_row(out, one);
+    }
+    if (n)
+        g_string_append(out, "</tbody>\n</table></div>\n");
+    if (n && !differences)
+        g_string_append(out, "</details>\n");
+}
+
+static guint
+count_kind(const LabReport *report, LabComparisonKind kind, gboolean differences)
+{
+    guint n = 0;
+
+    for (guint i = 0; i < report->analysis->comparisons->len; i++) {
+        const LabComparison *one = report->analysis->comparisons->pdata[i];
+
+        n += one->kind == kind && is_difference(one) == differences;
+    }
+    return n;
+}
+
+void
+lab_html_differs(const LabReport *report, GString *out)
+{
+    static const struct {
+        LabComparisonKind kind;
+        const char *title, *differ, *same;
+    } parts[] = {
+        {LAB_COMPARE_VARIANTS, "Between variants", "A variant against its recipe's baseline",
+         "Variants that make no difference"},
+        {LAB_COMPARE_KERNELS, "Between kernels", "A kernel against the baseline kernel",
+         "Kernels that behave alike"},
+    };
+
+    g_string_append(out, "<section id=\"differs\">\n<h2>What differs</h2>\n");
+    lab_html(out, "<p class=\"dim\">Rule: %s. Baseline kernel: %s.</p>\n", LAB_ANALYSIS_RULE,
+             report->analysis->baseline_kernel
+                 ? lab_report_release(report, report->analysis->baseline_kernel)
+                 : "none");
+    if (!report->analysis->comparisons->len)
+        g_string_append(out,
+                        "<p>One kernel and one variant of each recipe: nothing to compare.</p>\n");
+    for (gsize i = 0; i < G_N_ELEMENTS(parts); i++) {
+        guint differ = count_kind(report, parts[i].kind, TRUE);
+        guint same = count_kind(report, parts[i].kind, FALSE);
+
+        if (!differ && !same)
+            continue;
+        lab_html(out, "<h3>%s</h3>\n", parts[i].title);
+        if (!differ)
+            lab_html(out, "<p>No difference in %u comparisons.</p>\n", same);
+        put_sentences(report, out, parts[i].kind);
+        put_table(report, out, parts[i].kind, TRUE, parts[i].differ);
+        put_table(report, out, parts[i].kind, FALSE, parts[i].same);
+    }
+    g_string_append(out, "</section>\n");
+}

@@ -1,0 +1,144 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Kernels × recipes × variants: one table, a row for what was run, a column for a kernel. */
+#include <string.h>
+
+#include "lab-html.h"
+#include "lab-json.h"
+
+static void
+put_dump(const LabReport *report, const LabReportCell *cell, GString *out)
+{
+    g_autoptr(json_t) result = NULL;
+    const json_t *dump;
+    const char *method;
+    const char *why_not;
+
+    if (cell->brief->state != LAB_STATE_RAN || cell->brief->outcome == LAB_OUTCOME_PASS)
+        return;
+    result = lab_report_cell_result(report, cell);
+    dump = lab_json_member(result, "dump");
+    method = lab_json_string(dump, "method");
+    why_not = lab_json_string(dump, "why_not");
+    if (method) {
+        g_autofree char *size = lab_report_size((guint64)lab_json_int(dump, "size_bytes", 0));
+
+        lab_html(out, "<div class=\"fact\">%s %s%s</div>", method, size,
+                 cell->dump_removed ? " (removed)" : "");
+    }
+    if (why_not)
+        lab_html(out, "<div class=\"fact dim\">no kdump: %s</div>", why_not);
+}
+
+static void
+put_cell(const LabReport *report, const LabReportCell *cell, gboolean numbered, GString *out)
+{
+    const LabBrief *brief = cell->brief;
+    g_autofree char *time = lab_report_time(brief->time_to_crash_ms);
+    g_autofree char *word =
+        numbered ? g_strdup_printf("%s #%d", lab_report_word(cell), cell->cell->repetition)
+                 : g_strdup(lab_report_word(cell));
+
+    g_string_append(out, "<div class=\"cell\">");
+    lab_html(out, "<a class=\"plain\" href=\"#c-%s\">", cell->cell->id);
+    lab_html_badge(out, lab_report_word(cell), word);
+    g_string_append(out, "</a>");
+    if (lab_brief_is_unexpected(brief))
+        g_string_append(out, " <span class=\"unexpected\">unexpected</span>");
+    if (brief->survived)
+        g_string_append(out, " <span class=\"dim\">survived</span>");
+    if (brief->title)
+        lab_html(out, "<code class=\"title\">%s</code>", brief->title);
+    if (brief->time_to_crash_ms >= 0)
+        lab_html(out, "<div class=\"fact\">crash after %s</div>", time);
+    put_dump(report, cell, out);
+    if (brief->state != LAB_STATE_RAN && brief->why)
+        lab_html(out, "<div class=\"fact dim\">%s</div>", brief->why);
+    g_string_append(out, "<div class=\"links\">");
+    lab_html_evidence(report, cell, FALSE, out);
+    g_string_append(out, "</div></div>");
+}
+
+/* Many repetitions: the passes as a count, the others one by one. */
+static void
+put_cells(const LabReport *report, const GPtrArray *cells, GString *out)
+{
+    guint passes = 0;
+
+    for (guint i = 0; i < cells->len; i++) {
+        const LabReportCell *cell = cells->pdata[i];
+        gboolean pass = strcmp(lab_report_word(cell), "pass") == 0;
+
+        passes += pass;
+        if (!pass || cells->len == 1)
+            put_cell(report, cell, cells->len > 1, out);
+    }
+    if (passes && cells->len > 1) {
+        g_autofree char *text = g_strdup_printf("pass %u of %u", passes, cells->len);
+
+        lab_html_badge(out, "pass", text);
+    }
+}
+
+static void
+put_metrics(const LabGroup *group, GString *out)
+{
+    const char *name;
+    json_t *value;
+
+    if (!group)
+        return;
+    json_object_foreach (group->metrics, name, value) {
+        g_autofree char *number = lab_number_text(json_number_value(value));
+
+        if (g_str_has_suffix(name, "_ms"))
+            lab_html(out, "<div class=\"metric\">%s <b>%s</b></div>", name, number);
+    }
+}
+
+static void
+put_legend(const LabReport *report, GString *out)
+{
+    g_string_append(out, "<p class=\"legend\">");
+    for (const char *const *word = lab_report_words; *word; word++)
+        if (lab_report_count(report, *word)) {
+            lab_html_badge(out, *word, NULL);
+            g_string_append_c(out, ' ');
+        }
+    g_string_append(out, "</p>\n");
+}
+
+void
+lab_html_matrix(const LabReport *report, GString *out)
+{
+    g_string_append(out, "<section id=\"matrix\">\n<h2>Matrix</h2>\n");
+    put_legend(report, out);
+    g_string_append(out, "<div class=\"wide\" tabindex=\"0\" role=\"region\" "
+                         "aria-label=\"Matrix of kernels, recipes and variants\">\n"
+                         "<table class=\"matrix\">\n<thead><tr><th scope=\"col\">Recipe, variant"
+                         "</th>");
+    for (guint i = 0; i < report->kernels->len; i++)
+        lab_html(out, "<th scope=\"col\">%s</th>",
+                 lab_report_release(report, report->kernels->pdata[i]));
+    g_string_append(out, "</tr></thead>\n<tbody>\n");
+    for (guint i = 0; i < report->rows->len; i++) {
+        const LabReportRow *row = report->rows->pdata[i];
+
+        lab_html(out, "<tr><th scope=\"row\">%s<br><span class=\"dim\">%s%s</span></th>",
+                 row->recipe, row->variant, row->baseline ? ", baseline" : "");
+        for (guint k = 0; k < report->kernels->len; k++) {
+            const char *kernel = report->kernels->pdata[k];
+            g_autoptr(GPtrArray) cells = g_ptr_array_new();
+
+            lab_report_find(report, kernel, row, cells);
+            g_string_append(out, "<td>");
+            if (cells->len)
+                put_cells(report, cells, out);
+            else
+                g_string_append(out, "<span class=\"dim\">not in the matrix</span>");
+            put_metrics(lab_report_group(report, kernel, row), out);
+            g_string_append(out, "</td>");
+        }
+        g_string_append(out, "</tr>\n");
+    }
+    g_string_append(out, "</tbody>\n</table>\n</div>\n</section>\n");
+}

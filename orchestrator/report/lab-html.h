@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Pieces of the HTML report. Everything goes through lab_html(), which escapes what it is given. */
+#pragma once
+
+#include "lab-report.h"
+
+/* printf whose %s arguments are escaped for HTML text and quoted attributes; control and
+ * bidirectional characters become U+FFFD. The format itself is trusted. */
+void lab_html(GString *out, const char *format, ...) G_GNUC_PRINTF(2, 3);
+
+/* The badge of an outcome: colour and sign and word. */
+void lab_html_badge(GString *out, const char *word, const char *text);
+
+void lab_html_differs(const LabReport *report, GString *out);
+void lab_html_matrix(const LabReport *report, GString *out);
+void lab_html_pictures(const LabReport *report, GString *out);
+void lab_html_cells(const LabReport *report, GString *out);
+
+/* Links to the cell's files that are there. 'all' FALSE: console and vmcore only. */
+void
+lab_html_evidence(const LabReport *report, const LabReportCell *cell, gboolean all, GString *out);
+
+/* --- one picture each, in lab-html-svg.c --- */
+
+typedef struct {
+    const char *label; /* of the row */
+    const char *mark;  /* class of the dot: "k0", "k1"…, which stands for a kernel */
+    const char *text;  /* value and name, for the tooltip and for readers of tables */
+    double value;
+} LabDot;
+
+/* Dots on one axis, rows by label. 'unit' stands at the axis. */
+void lab_svg_dots(GString *out, const char *name, const LabDot *dots, guint n, gboolean logarithmic,
+                  const char *unit);
+/* A line of [[x, y], …]; 'top' is the greatest y of all that are to be compared. */
+void lab_svg_line(GString *out, const char *name, const json_t *points, double top);
+/* Class of the dots of the i-th kernel. Static. */
+const char *lab_svg_mark(guint kernel);
+/* A legend for them. */
+void lab_svg_legend(const LabReport *report, GString *out);

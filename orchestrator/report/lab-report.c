@@ -1,0 +1,263 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The document that every format is made from. */
+#include "lab-report.h"
+
+#include <string.h>
+
+#include "lab-file.h"
+#include "lab-journal.h"
+#include "lab-json.h"
+#include "lab-log.h"
+
+const LabEvidenceFile lab_evidence_files[] = {
+    {"console.log", "console"}, {"vmcore", "vmcore"},          {"vmcore.dmesg.txt", "vmcore dmesg"},
+    {"dmesg.txt", "dmesg"},     {"hang.txt", "hang evidence"}, {"stressor.log", "stressor"},
+    {"worker.log", "worker"},   {"domain.xml", "domain"},      {"result.json", "result"},
+};
+const guint lab_n_evidence_files = G_N_ELEMENTS(lab_evidence_files);
+
+static void
+cell_free(LabReportCell *cell)
+{
+    lab_brief_free(cell->brief);
+    g_free(cell);
+}
+
+void
+lab_report_free(LabReport *report)
+{
+    if (!report)
+        return;
+    g_ptr_array_unref(report->cells);
+    g_ptr_array_unref(report->kernels);
+    g_ptr_array_unref(report->rows);
+    lab_analysis_free(report->analysis);
+    json_decref(report->facts);
+    g_free(report->links);
+    g_free(report);
+}
+
+static gboolean
+add_once(GPtrArray *names, const char *name)
+{
+    for (guint i = 0; i < names->len; i++)
+        if (strcmp(names->pdata[i], name) == 0)
+            return FALSE;
+    g_ptr_array_add(names, (char *)name);
+    return TRUE;
+}
+
+static void
+add_row(GPtrArray *rows, const LabRunCell *cell, gboolean baseline)
+{
+    guint after = rows->len;
+    LabReportRow *row;
+
+    for (guint i = 0; i < rows->len; i++) {
+        row = rows->pdata[i];
+        if (strcmp(row->recipe, cell->recipe) != 0)
+            continue;
+        if (strcmp(row->variant, cell->variant) == 0)
+            return;
+        after = i + 1; /* variants of a recipe stand together */
+    }
+    row = g_new0(LabReportRow, 1);
+    row->recipe = cell->recipe;
+    row->variant = cell->variant;
+    row->baseline = baseline;
+    g_ptr_array_insert(rows, (gint)after, row);
+}
+
+static guint
+find_evidence(LabRun *run, const LabRunCell *cell)
+{
+    g_autofree char *path = lab_run_cell_path(cell);
+    guint found = 0;
+
+    for (guint i = 0; i < lab_n_evidence_files; i++) {
+        g_autofree char *name = g_build_filename(path, lab_evidence_files[i].name, NULL);
+
+        if (lab_file_exists(lab_run_fd(run), name))
+            found |= 1u << i;
+    }
+    return found;
+}
+
+static void
+count_cell(LabReport *report, const LabReportCell *cell)
+{
+    const LabBrief *brief = cell->brief;
+
+    report->ran += brief->state == LAB_STATE_RAN;
+    report->infra += brief->state == LAB_STATE_INFRA;
+    report->skipped += brief->state == LAB_STATE_SKIPPED;
+    report->missing += brief->state == LAB_STATE_MISSING;
+    report->unexpected += lab_brief_is_unexpected(brief);
+    if (brief->state == LAB_STATE_RAN && brief->outcome <= LAB_OUTCOME_INCONCLUSIVE)
+        report->outcomes[brief->outcome]++;
+}
+
+/* Keeps of 'facts' what 'more' says too. */
+static void
+keep_common(json_t *facts, const json_t *more)
+{
+    const char *name;
+    json_t *value;
+    void *next;
+
+    json_object_foreach_safe(facts, next, name,
+                             value) if (!json_equal(value, lab_json_member(more, name)))
+        json_object_del(facts, name);
+}
+
+static void
+read_facts(LabReport *report, const json_t *result)
+{
+    json_t *facts = lab_json_member(result, "facts");
+
+    if (!json_is_object(facts) || !json_object_size(facts))
+        return;
+    if (!report->facts)
+        report->facts = json_deep_copy(facts);
+    else
+        keep_common(report->facts, facts);
+}
+
+LabReport *
+lab_report_new(LabRun *run, const char *baseline_kernel, GError **error)
+{
+    g_autoptr(LabReport) report = g_new0(LabReport, 1);
+    g_autoptr(GHashTable) journal = NULL;
+    GPtrArray *observations;
+    const GPtrArray *cells;
+
+    report->run = run;
+    report->links = g_strdup("");
+    report->cells = g_ptr_array_new_with_free_func((GDestroyNotify)cell_free);
+    report->kernels = g_ptr_array_new();
+    report->rows = g_ptr_array_new_with_free_func(g_free);
+    observations = lab_analysis_read_run(run, error);
+    if (!observations)
+        return NULL;
+    report->analysis = lab_analysis_new(observations, baseline_kernel, error);
+    if (!report->analysis)
+        return NULL;
+    journal = lab_journal_read(run, error);
+    if (!journal)
+        return NULL;
+    cells = lab_run_cells(run, error);
+    for (guint i = 0; i < cells->len; i++) {
+        LabReportCell *cell = g_new0(LabReportCell, 1);
+        const LabJournalCell *done;
+        g_autoptr(json_t) result = NULL;
+
+        cell->cell = cells->pdata[i];
+        cell->observation = observations->pdata[i];
+        cell->baseline = cell->observation->baseline;
+        result = lab_run_read_result(run, cell->cell, NULL);
+        cell->brief = result ? lab_brief_new_from_result(result) : lab_brief_new();
+        cell->evidence = find_evidence(run, cell->cell);
+        done = g_hash_table_lookup(journal, cell->cell->id);
+        cell->dump_removed = done && done->dump_removed;
+        g_ptr_array_add(report->cells, cell);
+        add_once(report->kernels, cell->cell->kernel);
+        add_row(report->rows, cell->cell, cell->baseline);
+        count_cell(report, cell);
+        read_facts(report, result);
+    }
+    if (!report->facts)
+        report->facts = json_object();
+    return g_steal_pointer(&report);
+}
+
+/* Guest text in a result: no control characters in what is shown. */
+static json_t *
+cleaned(json_t *value)
+{
+    const char *name;
+    json_t *member;
+    size_t index;
+
+    if (json_is_string(value)) {
+        g_autofree char *text =
+            lab_text_clean(json_string_value(value), (gssize)json_string_length(value), FALSE);
+
+        return json_string(text);
+    }
+    if (json_is_array(value)) {
+        json_t *array = json_array();
+
+        json_array_foreach (value, index, member)
+            json_array_append_new(array, cleaned(member));
+        return array;
+    }
+    if (json_is_object(value)) {
+        json_t *object = json_object();
+
+        json_object_foreach (value, name, member) {
+            g_autofree char *clean = lab_text_clean(name, -1, FALSE);
+
+            json_object_set_new(object, clean, cleaned(member));
+        }
+        return object;
+    }
+    return json_incref(value);
+}
+
+json_t *
+lab_report_cell_result(const LabReport *report, const LabReportCell *cell)
+{
+    g_autoptr(json_t) result = lab_run_read_result(report->run, cell->cell, NULL);
+
+    return result ? cleaned(result) : NULL;
+}
+
+void
+lab_report_find(const LabReport *report, const char *kernel, const LabReportRow *row,
+                GPtrArray *found)
+{
+    for (guint i = 0; i < report->cells->len; i++) {
+        LabReportCell *cell = report->cells->pdata[i];
+
+        if (strcmp(cell->cell->kernel, kernel) == 0 &&
+            strcmp(cell->cell->recipe, row->recipe) == 0 &&
+            strcmp(cell->cell->variant, row->variant) == 0)
+            g_ptr_array_add(found, cell);
+    }
+}
+
+const LabGroup *
+lab_report_group(const LabReport *report, const char *kernel, const LabReportRow *row)
+{
+    for (guint i = 0; i < report->analysis->groups->len; i++) {
+        const LabGroup *group = report->analysis->groups->pdata[i];
+
+        if (strcmp(group->kernel, kernel) == 0 && strcmp(group->recipe, row->recipe) == 0 &&
+            strcmp(group->variant, row->variant) == 0)
+            return group;
+    }
+    return NULL;
+}
+
+const char *
+lab_report_release(const LabReport *report, const char *kernel)
+{
+    for (guint i = 0; i < report->cells->len; i++) {
+        const LabReportCell *cell = report->cells->pdata[i];
+
+        if (strcmp(cell->cell->kernel, kernel) == 0)
+            return cell->cell->release ? cell->cell->release : kernel;
+    }
+    return kernel;
+}
+
+gboolean
+lab_report_write(const LabReport *report, const LabReportFormat *format, GError **error)
+{
+    g_autoptr(GString) out = g_string_new(NULL);
+    g_autofree char *name = g_strdup_printf("report.%s", format->extension);
+
+    if (!format->write(report, out, error))
+        return FALSE;
+    return lab_file_write(lab_run_fd(report->run), name, out->str, (gssize)out->len, 0600, error);
+}

@@ -1,0 +1,90 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The report of a run: one document, made of the run directory and its analysis, and one file a
+ * format that turns it into bytes. To add a format: format-NAME.c with one const descriptor,
+ * lab_report_format_NAME, and its word in this room's meson list.
+ */
+#pragma once
+
+#include "lab-analysis.h"
+
+#define LAB_REPORT_SCHEMA 1
+
+typedef struct {
+    const LabRunCell *cell;      /* borrowed from the run */
+    LabObservation *observation; /* borrowed from the analysis */
+    LabBrief *brief;
+    gboolean baseline;
+    gboolean dump_removed; /* kept once per signature: this one is gone */
+    guint evidence;        /* LabEvidenceFile bits of the files that are there */
+} LabReportCell;
+
+/* Files of a cell directory that a report links to. */
+typedef struct {
+    const char *name;  /* file */
+    const char *label; /* what it is called in a report */
+} LabEvidenceFile;
+
+extern const LabEvidenceFile lab_evidence_files[];
+extern const guint lab_n_evidence_files;
+
+/* One row of the matrix: what is run on each kernel. */
+typedef struct {
+    const char *recipe, *variant;
+    gboolean baseline;
+} LabReportRow;
+
+typedef struct {
+    LabRun *run; /* borrowed */
+    LabAnalysis *analysis;
+    GPtrArray *cells;   /* LabReportCell, in running order */
+    GPtrArray *kernels; /* char * ids, in running order; borrowed */
+    GPtrArray *rows;    /* LabReportRow, in running order */
+    guint ran, infra, skipped, missing, unexpected;
+    guint outcomes[LAB_OUTCOME_INCONCLUSIVE + 1]; /* of those that ran */
+    json_t *facts;                                /* facts of result.json that all cells share */
+    gboolean color;                               /* text: escape sequences are welcome */
+    char *links; /* what stands before "cells/…" in a link: "" or an absolute directory + "/" */
+} LabReport;
+
+/* Reads the run. 'baseline_kernel': as for lab_analysis_new(). */
+LabReport *lab_report_new(LabRun *run, const char *baseline_kernel, GError **error);
+void lab_report_free(LabReport *report);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(LabReport, lab_report_free)
+
+/* The cell's result.json, cleaned of control characters; NULL: missing. New reference. */
+json_t *lab_report_cell_result(const LabReport *report, const LabReportCell *cell);
+/* The cells of a kernel and a row; appends borrowed LabReportCell to 'found'. */
+void lab_report_find(const LabReport *report, const char *kernel, const LabReportRow *row,
+                     GPtrArray *found);
+/* The group of the analysis that they make; NULL when there are none. */
+const LabGroup *
+lab_report_group(const LabReport *report, const char *kernel, const LabReportRow *row);
+/* The release of a kernel id, for people; borrowed. */
+const char *lab_report_release(const LabReport *report, const char *kernel);
+
+/* "crash", "pass", "infra"… of a cell; static. */
+const char *lab_report_word(const LabReportCell *cell);
+/* One character that says the same as the colour: "✓", "✗"… Static. */
+const char *lab_report_sign(const char *word);
+/* The outcome names of a run in the order of their weight, ended by NULL. */
+extern const char *const lab_report_words[];
+guint lab_report_count(const LabReport *report, const char *word);
+/* "12.3 s", "410 ms", "–" for a negative one; "22.0 MiB". g_free. */
+char *lab_report_time(gint64 ms);
+char *lab_report_size(guint64 bytes);
+
+typedef struct {
+    const char *name;      /* "html": --format's word */
+    const char *extension; /* "html": runs/RUN/report.html */
+    const char *summary;
+    gboolean (*write)(const LabReport *report, GString *out, GError **error);
+} LabReportFormat;
+
+/* The registry that meson generates; NULL ends it. */
+extern const LabReportFormat *const lab_report_formats[];
+/* NULL: no such format. */
+const LabReportFormat *lab_report_format_find(const char *name);
+
+/* Writes runs/RUN/report.EXTENSION; links in it are relative. */
+gboolean lab_report_write(const LabReport *report, const LabReportFormat *format, GError **error);
