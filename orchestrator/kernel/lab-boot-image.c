@@ -6,6 +6,7 @@
 
 #include "lab-archive.h"
 #include "lab-error.h"
+#include "lab-kernel.h"
 
 /* Offsets of the setup header (boot.rst). */
 #define OFFSET_SETUP_SECTS    0x1f1
@@ -248,22 +249,12 @@ lab_vmlinux_config(const void *data, gsize length)
 }
 
 gboolean
-lab_release_is_sane(const char *release)
-{
-    gsize length = strlen(release);
-
-    return length >= 1 && length <= 64 && *release != '.' && *release != '-' &&
-           strspn(release, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._+~-") ==
-               length;
-}
-
-gboolean
 lab_version_text_split(const char *text, char **release, char **version)
 {
     g_autofree char *first = g_strndup(text, strcspn(text, " "));
     const char *hash = strstr(text, " #");
 
-    if (!g_ascii_isdigit(*first) || !lab_release_is_sane(first))
+    if (!g_ascii_isdigit(*first) || !lab_kernel_id_is_sane(first))
         return FALSE;
     *release = g_steal_pointer(&first);
     *version = hash ? g_strdup(hash + 1) : NULL;

@@ -42,6 +42,3 @@ char *lab_vmlinux_config(const void *data, gsize length);
 /* Splits "RELEASE (builder) (compiler) #1 SMP …" into release and the part from "#" (uname -v;
  * NULL if missing). FALSE when no sane release is there. */
 gboolean lab_version_text_split(const char *text, char **release, char **version);
-
-/* A release that can be a directory name: 1 to 64 of [A-Za-z0-9._+~-], no dot first. */
-gboolean lab_release_is_sane(const char *release);

@@ -6,13 +6,10 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "lab-boot-image.h"
 #include "lab-error.h"
 #include "lab-file.h"
 #include "lab-json.h"
 #include "lab-stage.h"
-
-#define STORE_LOCK ".lock"
 
 /* Reads an entry; NULL when there is none that can be read. */
 static LabKernel *
@@ -127,7 +124,7 @@ LabKernel *
 lab_stage_commit(LabStage *stage, GError **error)
 {
     g_autoptr(LabKernel) same = NULL;
-    LAB_AUTO_FD lock = lab_lock_take(stage->kernels_fd, STORE_LOCK, TRUE, error);
+    LAB_AUTO_FD lock = lab_lock_take(stage->kernels_fd, LAB_KERNEL_LOCK, TRUE, error);
 
     if (lock < 0 || !choose_id(stage, &same, error))
         return NULL;
@@ -141,24 +138,4 @@ lab_stage_commit(LabStage *stage, GError **error)
                    ? g_steal_pointer(&same)
                    : NULL;
     return write_entry(stage, error) ? g_steal_pointer(&stage->kernel) : NULL;
-}
-
-gboolean
-lab_kernel_remove(const char *data, const char *id, GError **error)
-{
-    g_autofree char *kernels = g_build_filename(data, "kernels", NULL);
-    g_autofree char *json = g_build_filename(id, "kernel.json", NULL);
-    LAB_AUTO_FD fd = -1;
-    LAB_AUTO_FD lock = -1;
-
-    if (!lab_release_is_sane(id)) {
-        g_set_error(error, LAB_CONFIG_ERROR, LAB_ERROR_FAILED, "'%s' is no kernel's id", id);
-        return FALSE;
-    }
-    fd = lab_dir_open(AT_FDCWD, kernels, error);
-    lock = fd < 0 ? -1 : lab_lock_take(fd, STORE_LOCK, TRUE, error);
-    /* kernel.json first: without it nobody takes the rest for a kernel. */
-    if (lock < 0 || !lab_path_remove(fd, json, error))
-        return FALSE;
-    return lab_path_remove(fd, id, error);
 }

@@ -4,7 +4,6 @@
 #include <fcntl.h>
 #include <string.h>
 
-#include "lab-boot-image.h"
 #include "lab-error.h"
 #include "lab-source-list.h"
 #include "lab-source.h"
@@ -30,7 +29,7 @@ check_options(const char *const *sources, const LabIntakeOptions *options, GErro
                     "debian:SUITE/PACKAGE");
         return FALSE;
     }
-    if (options->name && !lab_release_is_sane(options->name)) {
+    if (options->name && !lab_kernel_id_is_sane(options->name)) {
         g_set_error(error, LAB_CONFIG_ERROR, LAB_ERROR_FAILED,
                     "'%s' cannot be a kernel's name: use 1 to 64 of A-Z a-z 0-9 . _ + ~ -",
                     options->name);

@@ -26,6 +26,3 @@ typedef struct {
  * LAB_CONFIG_ERROR for a source that cannot be used, LAB_DATA_ERROR for a damaged or hostile one,
  * LAB_INFRA_ERROR else. */
 LabKernel *lab_intake(const char *const *sources, const LabIntakeOptions *options, GError **error);
-
-/* Removes DATA/kernels/ID. */
-gboolean lab_kernel_remove(const char *data, const char *id, GError **error);

@@ -3,8 +3,8 @@
 
 #include <string.h>
 
-#include "lab-boot-image.h"
 #include "lab-error.h"
+#include "lab-kernel.h"
 
 gboolean
 lab_layout_is_module(const char *name)
@@ -17,7 +17,7 @@ lab_layout_is_module(const char *name)
 static gboolean
 note_release(LabLayout *layout, const char *release, GError **error)
 {
-    if (!lab_release_is_sane(release)) {
+    if (!lab_kernel_id_is_sane(release)) {
         g_set_error(error, LAB_DATA_ERROR, LAB_ERROR_FAILED,
                     "'%.100s' is no kernel release kreglab can use", release);
         return FALSE;

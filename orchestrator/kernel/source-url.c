@@ -62,7 +62,7 @@ read_records(LabStage *stage)
 static gboolean
 record(LabStage *stage, const char *url, const char *sha256, GError **error)
 {
-    LAB_AUTO_FD lock = lab_lock_take(stage->kernels_fd, ".lock", TRUE, error);
+    LAB_AUTO_FD lock = lab_lock_take(stage->kernels_fd, LAB_KERNEL_LOCK, TRUE, error);
     g_autoptr(json_t) records = lock < 0 ? NULL : read_records(stage);
 
     if (!records)

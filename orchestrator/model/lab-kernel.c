@@ -8,6 +8,7 @@
 #include "lab-file.h"
 #include "lab-json.h"
 #include "lab-log.h"
+#include "lab-version.h"
 
 #define CONFIG_MAX_BYTES (16u << 20)
 
@@ -91,7 +92,7 @@ by_release(gconstpointer a, gconstpointer b)
 {
     const LabKernel *first = *(const LabKernel *const *)a;
     const LabKernel *second = *(const LabKernel *const *)b;
-    int order = strverscmp(first->release, second->release);
+    int order = lab_release_compare(first->release, second->release);
 
     return order != 0 ? order : strcmp(first->id, second->id);
 }
@@ -220,4 +221,33 @@ lab_kernel_config(LabKernel *kernel, const char *option)
             return *line + 7 + length + 1;
     }
     return "n";
+}
+
+gboolean
+lab_kernel_id_is_sane(const char *id)
+{
+    gsize length = strlen(id);
+
+    return length >= 1 && length <= 64 && *id != '.' && *id != '-' &&
+           strspn(id, G_CSET_A_2_Z G_CSET_a_2_z G_CSET_DIGITS "._+~-") == length;
+}
+
+gboolean
+lab_kernel_remove(const char *data, const char *id, GError **error)
+{
+    g_autofree char *kernels = g_build_filename(data, "kernels", NULL);
+    g_autofree char *json = g_build_filename(id, "kernel.json", NULL);
+    LAB_AUTO_FD fd = -1;
+    LAB_AUTO_FD lock = -1;
+
+    if (!lab_kernel_id_is_sane(id)) {
+        g_set_error(error, LAB_CONFIG_ERROR, LAB_ERROR_FAILED, "'%s' is no kernel's id", id);
+        return FALSE;
+    }
+    fd = lab_dir_open(AT_FDCWD, kernels, error);
+    lock = fd < 0 ? -1 : lab_lock_take(fd, LAB_KERNEL_LOCK, TRUE, error);
+    /* kernel.json first: without it nobody takes the rest for a kernel. */
+    if (lock < 0 || !lab_path_remove(fd, json, error))
+        return FALSE;
+    return lab_path_remove(fd, id, error);
 }

@@ -4,15 +4,19 @@
  * made by the kernel/ room and read by everybody.
  *
  *   DATA/kernels/ID/
- *     kernel.json          appears last, by rename: without it the directory is rubbish
- *     vmlinuz              the boot image as packaged (absent for a bare vmlinux)
- *     vmlinux              uncompressed, bootable through PVH where it has the note
- *     config               absent when the package has none
- *     System.map           only when real (Debian ships a stub)
- *     modules/             = /lib/modules/RELEASE: kernel/…/NAME.ko (uncompressed), modules.dep,
- * .softdep, .builtin, .order, .alias, .symbols; absent for a kernel without modules headers.json
- * where a headers tree for module builds was unpacked, when one was debug/vmlinux        with
- * symbols, when fetched (--with-debug) changelog            as the package has it
+ *     kernel.json    appears last, by rename: without it the directory is rubbish
+ *     vmlinuz        the boot image as packaged (absent for a bare vmlinux)
+ *     vmlinux        uncompressed, bootable through PVH where it has the note
+ *     config         absent when neither package nor image has one
+ *     System.map     only when real (Debian ships a stub)
+ *     modules/       = /lib/modules/RELEASE: kernel/.../x.ko (uncompressed), modules.dep, .softdep,
+ *                    .builtin, .order, .alias, .symbols; absent for a kernel without modules
+ *     headers/       headers packages, unpacked
+ *     headers.json   where modules can be built: {"schema_version":1, "build":DIRECTORY (relative
+ *                    to this directory; absolute for a build tree), "compiler":NAME|null (what the
+ *                    tree was made for)}; absent without headers
+ *     debug/vmlinux  with symbols, when fetched (--with-debug)
+ *     changelog      as the package has it
  */
 #pragma once
 
@@ -57,3 +61,13 @@ lab_kernel_match(const GPtrArray *all, const char *pattern, GPtrArray *found, GE
 /* 'y', 'm', 'n' (absent or not set), or the value of a string or number option; "?" when the
  * kernel came without a config. Borrowed until the kernel is freed. */
 const char *lab_kernel_config(LabKernel *kernel, const char *option);
+
+/* A release or name that can be a directory of the store: 1 to 64 of [A-Za-z0-9._+~-], neither '.'
+ * nor '-' first. */
+gboolean lab_kernel_id_is_sane(const char *id);
+
+/* Held (lab_lock_take below DATA/kernels) while the store is changed. */
+#define LAB_KERNEL_LOCK ".lock"
+
+/* Removes DATA/kernels/ID. An absent one is success. */
+gboolean lab_kernel_remove(const char *data, const char *id, GError **error);
