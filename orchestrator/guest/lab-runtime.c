@@ -13,6 +13,9 @@
 #include "lab-file.h"
 #include "lab-log.h"
 
+/* sockaddr_un has 107 bytes; libvirt's longest socket below the directory is its monitor's. */
+#define MAX_PATH (107 - sizeof "/root/lib/qemu/domain-99-kreglab-4194304-99/monitor.sock" + 1)
+
 struct LabRuntime {
     char *path;
     int lock;
@@ -115,15 +118,15 @@ lab_runtime_new(const char *data, const char *name, GError **error)
 {
     g_autoptr(LabRuntime) runtime = g_new0(LabRuntime, 1);
     g_autofree char *root = lab_runtime_root(data);
-    g_autofree char *leaf = g_strdup_printf("%d-%.12s", (int)getpid(), name);
+    g_autofree char *leaf = g_strdup_printf("%d-%.6s", (int)getpid(), name);
     LAB_AUTO_FD fd = -1;
 
     runtime->lock = -1;
     if (!make_parents(root, error))
         return NULL;
     runtime->path = g_build_filename(root, leaf, NULL);
-    /* libvirt's longest socket below it is "root/run/qemu/…/monitor.sock", about 60 bytes. */
-    if (strlen(runtime->path) > 47) {
+    /* For sockets: see MAX_PATH. */
+    if (strlen(runtime->path) > MAX_PATH) {
         g_set_error(error, LAB_CONFIG_ERROR, LAB_ERROR_LIMIT,
                     "'%s' is too long for sockets: set KREGLAB_RUNTIME to a shorter directory",
                     runtime->path);

@@ -4,7 +4,7 @@
  * boot files, disks. It is short-lived, so it does not lie under the data directory, and its path
  * is short, since a socket's path has at most 107 bytes:
  *
- *   $KREGLAB_RUNTIME or /tmp/kreglab-UID / HASH of the data directory / PID-NAME /
+ *   $KREGLAB_RUNTIME or /tmp/kreglab-UID / HASH of the data directory / PID-NAME (6 letters) /
  *     lock      flock(2) held by the owner: who can take it has found rubbish
  *     domain    a line "URI<TAB>UUID" for each domain outside an embedded root
  *     root/     libvirt's embedded root
