@@ -133,6 +133,43 @@ compare_kernels(LabAnalysis *analysis)
     }
 }
 
+/* What asks for a look first. */
+static int
+weight(const LabComparison *comparison)
+{
+    switch (comparison->verdict) {
+    case LAB_VERDICT_REGRESSED:
+        return 0;
+    case LAB_VERDICT_FIXED:
+        return 1;
+    case LAB_VERDICT_STILL_DIFFERENT_CRASH:
+        return 2;
+    case LAB_VERDICT_STILL_FAILS:
+        return 3;
+    case LAB_VERDICT_INCONCLUSIVE:
+        return 4;
+    case LAB_VERDICT_NOT_COMPARABLE:
+        return 5;
+    case LAB_VERDICT_STILL_SAME_CRASH:
+        return 6;
+    case LAB_VERDICT_SAME_PASS:
+        break;
+    }
+    return 7;
+}
+
+/* By kind, then by weight; g_ptr_array_sort keeps the running order of equals. */
+static int
+compare_weights(gconstpointer a, gconstpointer b)
+{
+    const LabComparison *left = *(const LabComparison *const *)a;
+    const LabComparison *right = *(const LabComparison *const *)b;
+
+    if (left->kind != right->kind)
+        return (int)left->kind - (int)right->kind;
+    return weight(left) - weight(right);
+}
+
 /* The kernel that 'name' (id or release) means; an error that lists what there is. */
 static char *
 find_kernel(const GPtrArray *observations, const char *name, GError **error)
@@ -166,6 +203,7 @@ lab_analysis_new(GPtrArray *observations, const char *kernel, GError **error)
     make_groups(observations, analysis->groups);
     compare_variants(analysis);
     compare_kernels(analysis);
+    g_ptr_array_sort(analysis->comparisons, compare_weights);
     return g_steal_pointer(&analysis);
 }
 
@@ -191,6 +229,7 @@ lab_analysis_new_runs(GPtrArray *baseline, GPtrArray *candidate)
         }
     }
     g_ptr_array_extend_and_steal(analysis->observations, candidate);
+    g_ptr_array_sort(analysis->comparisons, compare_weights);
     return analysis;
 }
 

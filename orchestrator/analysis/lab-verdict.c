@@ -166,9 +166,11 @@ append_side(GString *text, const LabGroup *group)
     if (title) {
         g_string_append_printf(text, "%s (%u of %u)", title, group->bad, group->usable);
     } else {
-        g_autofree char *outcome = lab_group_outcome(group);
+        LabOutcome outcome = lab_group_outcome_value(group);
 
-        g_string_append(text, outcome);
+        g_string_append_printf(text, "%s (%u of %u)", lab_outcome_name(outcome),
+                               outcome == LAB_OUTCOME_PASS ? group->usable : group->bad,
+                               group->usable);
     }
 }
 

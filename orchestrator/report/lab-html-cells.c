@@ -36,7 +36,8 @@ put_crash(const json_t *crash, GString *out)
     if (!json_is_object(crash))
         return;
     lab_html(out,
-             "<h4>Crash</h4>\n<p><code class=\"title\">%s</code> <span class=\"dim\">%s, "
+             "<div class=\"part\"><h4>Crash</h4>\n<p><code class=\"title\">%s</code> <span "
+             "class=\"dim\">%s, "
              "lines %d–%d, k0 <code>%s</code></span></p>\n",
              lab_json_string(crash, "title"), lab_json_string(crash, "type"),
              (int)lab_json_int(crash, "line_first", 0), (int)lab_json_int(crash, "line_last", 0),
@@ -62,6 +63,7 @@ put_crash(const json_t *crash, GString *out)
                      lab_json_string(one, "title"));
         g_string_append(out, "</ol>\n");
     }
+    g_string_append(out, "</div>\n");
 }
 
 static void
@@ -73,7 +75,7 @@ put_dump(const LabReportCell *cell, const json_t *dump, GString *out)
 
     if (!method && !lab_json_string(dump, "why_not"))
         return;
-    g_string_append(out, "<h4>Dump</h4>\n<dl>\n");
+    g_string_append(out, "<div class=\"part\"><h4>Dump</h4>\n<dl>\n");
     put_fact(out, "method", method ? method : "none");
     if (method) {
         put_fact(out, "size", size);
@@ -87,7 +89,7 @@ put_dump(const LabReportCell *cell, const json_t *dump, GString *out)
         put_fact(out, "kept", "no: one dump is kept per signature");
     put_fact(out, "makedumpfile", lab_json_string(check, "makedumpfile"));
     put_fact(out, "crash(8)", lab_json_string(check, "crash"));
-    g_string_append(out, "</dl>\n");
+    g_string_append(out, "</dl></div>\n");
 }
 
 static void
@@ -98,7 +100,7 @@ put_phases(const json_t *phases, GString *out)
 
     if (!json_array_size(phases))
         return;
-    g_string_append(out, "<h4>Phases</h4>\n<table class=\"small\"><thead><tr>"
+    g_string_append(out, "<div class=\"part\"><h4>Phases</h4>\n<table class=\"small\"><thead><tr>"
                          "<th scope=\"col\">phase</th><th scope=\"col\">from</th>"
                          "<th scope=\"col\">took</th></tr></thead>\n<tbody>\n");
     json_array_foreach ((json_t *)phases, index, one) {
@@ -108,7 +110,7 @@ put_phases(const json_t *phases, GString *out)
         lab_html(out, "<tr><td>%s</td><td>%s</td><td>%s</td></tr>\n", lab_json_string(one, "name"),
                  start, took);
     }
-    g_string_append(out, "</tbody></table>\n");
+    g_string_append(out, "</tbody></table></div>\n");
 }
 
 static void
@@ -119,7 +121,7 @@ put_setup(const json_t *setup, GString *out)
 
     if (!json_array_size(setup))
         return;
-    g_string_append(out, "<h4>Setup</h4>\n<ul>\n");
+    g_string_append(out, "<div class=\"part\"><h4>Setup</h4>\n<ul>\n");
     json_array_foreach ((json_t *)setup, index, one) {
         const char *failed = lab_json_string(one, "error");
         gboolean ok = lab_json_bool(one, "ok", FALSE);
@@ -130,7 +132,7 @@ put_setup(const json_t *setup, GString *out)
                  : failed ? failed
                           : "refused");
     }
-    g_string_append(out, "</ul>\n");
+    g_string_append(out, "</ul></div>\n");
 }
 
 static void
@@ -141,7 +143,7 @@ put_values(const char *title, const json_t *values, GString *out)
 
     if (!json_is_object(values) || !json_object_size(values))
         return;
-    lab_html(out, "<h4>%s</h4>\n<dl>\n", title);
+    lab_html(out, "<div class=\"part\"><h4>%s</h4>\n<dl>\n", title);
     json_object_foreach ((json_t *)values, name, value) {
         g_autofree char *text = json_is_number(value)   ? lab_number_text(json_number_value(value))
                                 : json_is_string(value) ? g_strdup(json_string_value(value))
@@ -150,7 +152,7 @@ put_values(const char *title, const json_t *values, GString *out)
         if (!json_is_null(value))
             put_fact(out, name, text);
     }
-    g_string_append(out, "</dl>\n");
+    g_string_append(out, "</dl></div>\n");
 }
 
 static void
@@ -165,10 +167,25 @@ put_reached(const json_t *reached, GString *out)
                  lab_json_string(reached, "metric"), value, min);
 }
 
+/* Facts that this cell does not share with all others. */
+static json_t *
+own_facts(const LabReport *report, const json_t *result)
+{
+    json_t *own = json_object();
+    const char *name;
+    json_t *value;
+
+    json_object_foreach (lab_json_member(result, "facts"), name, value)
+        if (!lab_json_member(report->facts, name))
+            json_object_set(own, name, value);
+    return own;
+}
+
 static void
 put_details(const LabReport *report, const LabReportCell *cell, GString *out)
 {
     g_autoptr(json_t) result = lab_report_cell_result(report, cell);
+    g_autoptr(json_t) facts = own_facts(report, result);
     const json_t *expected = lab_json_member(result, "expected");
 
     lab_html(out, "<details id=\"c-%s\"><summary>", cell->cell->id);
@@ -181,7 +198,7 @@ put_details(const LabReport *report, const LabReportCell *cell, GString *out)
         g_string_append(out, " <span class=\"unexpected\">unexpected</span>");
     if (cell->brief->title)
         lab_html(out, " <code class=\"title\">%s</code>", cell->brief->title);
-    g_string_append(out, "</summary>\n<div class=\"body\">\n<dl>\n");
+    g_string_append(out, "</summary>\n<div class=\"body\">\n<div class=\"part\"><dl>\n");
     put_fact(out, "cell", cell->cell->id);
     put_fact(out, "why", cell->brief->why);
     put_fact(out, "expected",
@@ -195,14 +212,14 @@ put_details(const LabReport *report, const LabReportCell *cell, GString *out)
     put_reached(lab_json_member(result, "reached"), out);
     g_string_append(out, "<dt>evidence</dt><dd>");
     lab_html_evidence(report, cell, TRUE, out);
-    g_string_append(out, "</dd>\n</dl>\n");
+    g_string_append(out, "</dd>\n</dl></div>\n");
     put_crash(lab_json_member(result, "crash"), out);
     put_dump(cell, lab_json_member(result, "dump"), out);
     put_values("Measured", lab_json_member(result, "metrics"), out);
     put_values("vmstat, change", lab_json_member(result, "vmstat"), out);
     put_setup(lab_json_member(result, "setup"), out);
     put_phases(lab_json_member(result, "phases"), out);
-    put_values("Facts", lab_json_member(result, "facts"), out);
+    put_values("Facts of this cell", facts, out);
     g_string_append(out, "</div>\n</details>\n");
 }
 

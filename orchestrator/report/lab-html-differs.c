@@ -72,9 +72,8 @@ put_row(GString *out, const LabComparison *one)
 
     lab_html(out,
              "<tr><td><span class=\"badge v-%s\" title=\"%s\"><span aria-hidden=\"true\">%s</span> "
-             "%s</span></td><th scope=\"row\">%s<br><span class=\"dim\">%s%s</span></th>",
+             "%s</span></td><th scope=\"row\">%s<br><span class=\"dim\">%s</span></th>",
              verdict, one->why, verdict_sign(one->verdict), verdict, one->candidate->recipe,
-             variants ? "" : "variant ",
              variants ? one->candidate->release : one->candidate->variant);
     lab_html(out, "<td><span class=\"side\">%s</span> ",
              variants ? one->baseline->variant : one->baseline->release);

@@ -63,7 +63,7 @@ put_time_to_crash(const LabReport *report, GString *out)
     }
     if (!dots->len)
         return;
-    g_string_append(out, "<figure>\n<figcaption>Time to crash, from the start of the guest"
+    g_string_append(out, "<figure>\n<figcaption>Time to crash"
                          "</figcaption>\n");
     lab_svg_legend(report, out);
     lab_svg_dots(out, "Time to crash of each cell that crashed", (LabDot *)(void *)dots->data,

@@ -7,9 +7,9 @@
 #include "lab-html.h"
 #include "lab-json.h"
 
-#define LABEL_WIDTH 190
-#define PLOT_WIDTH  430
-#define ROW_HEIGHT  24
+#define LABEL_WIDTH 200
+#define PLOT_WIDTH  620
+#define ROW_HEIGHT  30
 #define AXIS_HEIGHT 34
 
 const char *
@@ -41,6 +41,13 @@ put_shape(GString *out, const char *mark, double x, double y)
     default:
         lab_html(out, "<circle class=\"%s\" cx=\"%.1f\" cy=\"%.1f\" r=\"5\"/>", mark, x, y);
     }
+}
+
+/* Kernels stand beside each other where their values are the same. */
+static double
+shift(const char *mark)
+{
+    return ((mark[1] - '0') % 3 - 1) * 7;
 }
 
 typedef struct {
@@ -143,7 +150,7 @@ lab_svg_dots(GString *out, const char *name, const LabDot *dots, guint n, gboole
     for (guint i = 0; i < n; i++) {
         lab_html(out, "<g><title>%s</title>", dots[i].text);
         put_shape(out, dots[i].mark, place(&axis, dots[i].value),
-                  8 + (row_of(rows, dots[i].label) + 0.5) * ROW_HEIGHT);
+                  8 + (row_of(rows, dots[i].label) + 0.5) * ROW_HEIGHT + shift(dots[i].mark));
         g_string_append(out, "</g>\n");
     }
     g_string_append(out, "</svg>\n");
