@@ -18,6 +18,8 @@ static const struct {
     const char *summary;
     int (*run)(int argc, char **argv);
 } verbs[] = {
+    {"cell", "boot one guest, run its stressor, collect the evidence", lab_verb_cell},
+    {"clean", "end guests whose worker is dead", lab_verb_clean},
     {"intake", "take a kernel into the store", lab_verb_intake},
     {"module-build", "build a module against a kernel", lab_verb_module_build},
 };

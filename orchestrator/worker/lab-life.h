@@ -1,0 +1,174 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The life of one cell, as it goes on: prepare, boot, setup, run, evidence, dump, judge. Private to
+ * worker/. The phases share this one value; only lab_life_step() takes events from the guest.
+ */
+#pragma once
+
+#include "lab-findings.h"
+#include "lab-guest.h"
+#include "lab-kernel.h"
+#include "lab-paths.h"
+#include "lab-runtime.h"
+
+/* How a wait ended. */
+typedef enum {
+    LAB_WAIT_GOT,      /* what was waited for is there */
+    LAB_WAIT_STOPPED,  /* the kernel panicked, reset or powered off */
+    LAB_WAIT_SILENT,   /* heartbeat and console are silent: a hang, unless the host is to blame */
+    LAB_WAIT_DEADLINE, /* alive, but too late */
+    LAB_WAIT_ERROR,    /* GError is set: the lab failed, or was told to stop */
+} LabWait;
+
+/* A file that goes into the guest before the stressor runs. */
+typedef struct {
+    char *guest_path;
+    char *source;
+    int mode;
+} LabPayload;
+
+typedef struct {
+    guint64 run_us;          /* time that QEMU's threads ran */
+    guint64 delay_us;        /* time that they were ready and waited for a CPU */
+    guint64 memory_stall_us; /* time in which everything on the host waited for memory */
+    guint64 cpu_ticks, steal_ticks;
+    gint64 at_us; /* monotonic; 0: no sample */
+} LabHostSample;
+
+typedef struct {
+    LabCell *cell;
+    LabPaths *paths;
+    LabKernel *kernel; /* NULL in replays */
+    char *directory;
+    int dirfd;
+    LabRuntime *runtime; /* NULL until the guest is made, and in replays */
+    int event_fd;        /* -1: nobody listens */
+    gint64 started_us;
+    LabFindings *found;
+    char *phase;
+    gint64 phase_start_ms;
+
+    /* prepare */
+    char *boot_image;
+    char *initramfs;
+    char *cmdline;
+    GPtrArray *payload; /* LabPayload */
+    char **argv;        /* of an exec stressor; NULL otherwise */
+    char *module_path;  /* of a module stressor, in the guest; or NULL */
+    char *hotfix_path;  /* in the guest; or NULL */
+    guint crashkernel_mib;
+
+    /* the guest */
+    LabGuest *guest;
+    LabCrashParser *parser;
+    gboolean parser_closed; /* what comes now is ours (sysrq, NMI) or the capture kernel's */
+    GPtrArray *patterns;    /* GRegex of the pattern detectors */
+    GHashTable *answers;    /* request id -> json_t, NULL while awaited */
+    json_t *answer;         /* the last one, see lab_life_call */
+    gboolean idle;          /* the last step found nothing */
+    int next_id;
+    int awaited_id;
+    int qemu_pid;    /* 0: not asked yet */
+    int stressor_id; /* -1: none */
+
+    /* what was seen; times in ms of the guest, -1: not seen */
+    guint64 console_lines;
+    guint64 console_bytes;
+    guint banners;
+    gint64 hello_ms, heartbeat_ms, console_ms, report_ms, panic_ms, pvpanic_ms, run_ms;
+    LabHostSample start_sample; /* the host when the guest started, then when the stressor did */
+    LabHostSample heartbeat_sample; /* at the last heartbeat */
+    LabHostSample report_sample;    /* when the first report began */
+    gboolean told_starved;
+    gboolean reset, shutdown, gone, agent_bad;
+    gboolean panic_ended;
+    gboolean nmi_sent; /* by the lab: the panic that follows is no report */
+    char *gone_why;
+    GString *evidence_text; /* console lines since the parser was closed */
+
+    /* kdump */
+    gboolean capture_loaded, capture_started, capture_out_of_memory;
+    char *capture_failure; /* the capture kernel's own panic, cleaned */
+    gboolean dump_begun, dump_ended;
+    gint64 dump_bytes;
+    char *dump_error;
+
+    /* the stressor's output */
+    int stressor_log; /* descriptor, -1 */
+    guint64 stressor_bytes;
+    GString *stressor_line;
+    gint64 memory_step_ms;
+    json_t *vmstat_first; /* or NULL */
+    json_t *vmstat_last;
+    int metrics_id; /* id of the outstanding metrics request, -1 */
+    gint64 metrics_ms;
+} LabLife;
+
+/* Takes the directory's cell.json. 'event_fd' is borrowed. NULL: the cell cannot be read. */
+LabLife *lab_life_new(const char *directory, int event_fd, GError **error);
+void lab_life_free(LabLife *life);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(LabLife, lab_life_free)
+
+/* Lives it all and writes result.json. FALSE: no result was written (cancelled, configuration,
+ * result unwritable). */
+gboolean lab_life_run(LabLife *life, GError **error);
+
+/* Tells a running life to end, from a signal handler. */
+void lab_life_cancel(void);
+void lab_life_set_cancel_guest(LabGuest *guest);
+
+/* Events on fd 3. */
+void lab_life_enter(LabLife *life, const char *phase);
+void lab_life_warn(LabLife *life, const char *format, ...) G_GNUC_PRINTF(2, 3);
+void lab_life_tell_result(LabLife *life, const json_t *result);
+
+/* prepare: FALSE with an error, or evidence.lacks_need set with found->why. */
+gboolean lab_life_prepare(LabLife *life, GError **error);
+/* What this kernel lacks of the cell's needs and the lab's own: a sentence (g_free), or NULL. */
+char *lab_life_lacks(LabKernel *kernel, const LabCell *cell);
+/* The complete command line. g_free. */
+char *lab_life_cmdline(const LabCell *cell, guint crashkernel_mib);
+/* Puts 'source' into the guest's payload folder as 'name' before the stressor starts; borrowed. */
+const LabPayload *
+lab_life_add_payload(LabLife *life, const char *name, const char *source, int mode);
+/* A file or folder of the recipe, kept inside it. g_free; NULL: LAB_CONFIG_ERROR. */
+char *lab_life_recipe_path(const LabCell *cell, const char *value, GError **error);
+/* Build the recipe's module, and its hotfix, and add them to the payload; evidence.lacks_need when
+ * one does not build. */
+gboolean lab_life_prepare_module(LabLife *life, GError **error);
+gboolean lab_life_prepare_hotfix(LabLife *life, GError **error);
+
+/* The events. */
+gboolean lab_life_step(LabLife *life, gint64 deadline_ms, GError **error);
+LabWait
+lab_life_wait(LabLife *life, gboolean (*done)(LabLife *life), gint64 deadline_ms, GError **error);
+/* Takes events until 'done' or the deadline, whatever the guest does (QEMU's end apart). */
+gboolean
+lab_life_drain(LabLife *life, gboolean (*done)(LabLife *life), gint64 deadline_ms, GError **error);
+gboolean lab_life_stopped(const LabLife *life);
+void lab_life_console_line(LabLife *life, const char *text, gsize length, gint64 time_ms);
+gboolean
+lab_life_agent_frame(LabLife *life, json_t *message, GBytes *data, gint64 time_ms, GError **error);
+
+/* Requests. */
+int lab_life_send(LabLife *life, json_t *request, const void *data, gsize length, GError **error);
+/* Sends (steals 'request') and waits; *answer (borrowed until the next call) is set with GOT. */
+LabWait lab_life_call(LabLife *life, json_t *request, const void *data, gsize length,
+                      gint64 deadline_ms, json_t **answer, GError **error);
+/* Asks for metrics when the last answer is older than 'every_ms'; the answer comes by itself. */
+gboolean lab_life_poll_metrics(LabLife *life, gint64 every_ms, GError **error);
+
+/* The phases. Each returns how it ended; GOT: go on. */
+LabWait lab_life_boot(LabLife *life, GError **error);
+LabWait lab_life_setup(LabLife *life, GError **error);
+LabWait lab_life_stress(LabLife *life, GError **error);
+gboolean lab_life_evidence(LabLife *life, LabWait end, GError **error);
+gboolean lab_life_dump(LabLife *life, GError **error);
+gboolean lab_life_read_logs(LabLife *life, GError **error);
+
+/* The host. */
+void lab_host_sample(LabHostSample *sample, int qemu_pid);
+/* TRUE when the guest could not run as it should have between the two samples: *why (g_free, or
+ * NULL) says so. */
+gboolean lab_host_starved(const LabHostSample *from, const LabHostSample *to, char **why);
+int lab_life_qemu_pid(LabLife *life);

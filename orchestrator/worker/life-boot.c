@@ -1,0 +1,91 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* From QEMU's start to the agent's hello. */
+#include "lab-life.h"
+
+#include "lab-error.h"
+#include "lab-file.h"
+#include "lab-log.h"
+
+static LabGuest *
+new_guest(LabLife *life, GError **error)
+{
+    LabGuestConfig config = {
+        .cell = life->cell,
+        .kernel = life->boot_image,
+        .initramfs = life->initramfs,
+        .cmdline = life->cmdline,
+        .cell_directory = life->directory,
+        .runtime_directory = life->runtime ? lab_runtime_path(life->runtime) : NULL,
+        .cache_directory = life->paths->cache,
+    };
+
+    if (life->cell->replay)
+        return lab_guest_new_replay(&config, life->cell->replay, error);
+    return lab_guest_new_libvirt(&config, error);
+}
+
+static gboolean
+start_guest(LabLife *life, GError **error)
+{
+    g_autofree char *dump = g_build_filename(life->directory, "vmcore", NULL);
+
+    if (!life->cell->replay) {
+        life->runtime = lab_runtime_new(life->paths->data, life->cell->id, error);
+        if (!life->runtime)
+            return FALSE;
+    }
+    life->guest = new_guest(life, error);
+    if (!life->guest)
+        return FALSE;
+    lab_guest_set_dump_path(life->guest, dump);
+    lab_life_set_cancel_guest(life->guest);
+    if (!lab_guest_start(life->guest, error)) {
+        g_prefix_error(error, "starting the guest: ");
+        return FALSE;
+    }
+    lab_host_sample(&life->start_sample, lab_life_qemu_pid(life));
+    return TRUE;
+}
+
+static gboolean
+said_hello(LabLife *life)
+{
+    return life->hello_ms >= 0;
+}
+
+/* A kernel that spoke and then was silent for a heartbeat's deadline stopped by itself; one that
+ * still speaks is slow; one that never spoke proves nothing. */
+static void
+judge_silence(LabLife *life)
+{
+    gint64 now_ms = lab_guest_now_ms(life->guest);
+    gint64 silence_ms = MIN(life->cell->deadlines.heartbeat_ms, life->cell->deadlines.boot_ms / 3);
+    LabEvidence *evidence = &life->found->evidence;
+
+    evidence->deadline_passed = TRUE;
+    if (life->console_lines == 0)
+        life->found->why = g_strdup_printf(
+            "the guest printed nothing in %" G_GINT64_FORMAT " s: see qemu.log", now_ms / 1000);
+    else if (now_ms - life->console_ms >= silence_ms)
+        evidence->heartbeat_lost = TRUE;
+    else if (life->report_ms < 0)
+        life->found->why = g_strdup_printf("the guest was still booting after %" G_GINT64_FORMAT
+                                           " s: raise the boot timeout",
+                                           now_ms / 1000);
+}
+
+LabWait
+lab_life_boot(LabLife *life, GError **error)
+{
+    LabWait end;
+
+    lab_life_enter(life, "boot");
+    if (!start_guest(life, error))
+        return LAB_WAIT_ERROR;
+    /* Counted from here: what libvirt took to start QEMU is not the kernel's. */
+    end = lab_life_wait(life, said_hello,
+                        lab_guest_now_ms(life->guest) + life->cell->deadlines.boot_ms, error);
+    if (end == LAB_WAIT_DEADLINE)
+        judge_silence(life);
+    return end;
+}

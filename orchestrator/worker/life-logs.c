@@ -1,0 +1,259 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Reading what was collected: console, vmcore, and which of them tells the crash best. */
+#include "lab-life.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "lab-error.h"
+#include "lab-file.h"
+#include "lab-json.h"
+#include "lab-log.h"
+#include "lab-proc.h"
+
+#define MAX_DMESG_BYTES (64u << 20)
+#define MAKEDUMPFILE_MS 60000
+#define CRASH_MS        180000
+#define VMCORE_DMESG    "vmcore.dmesg.txt"
+
+/* A console line without its "@+MS " mark. */
+static const char *
+without_mark(const char *line, gsize *length)
+{
+    gsize i = 2;
+
+    if (*length < 4 || line[0] != '@' || line[1] != '+')
+        return line;
+    while (i < *length && g_ascii_isdigit(line[i]))
+        i++;
+    if (i == 2 || i >= *length || line[i] != ' ')
+        return line;
+    *length -= i + 1;
+    return line + i + 1;
+}
+
+/* dmesg.txt from console.log, line by line: a console may be large. */
+static gboolean
+dmesg_from_console(LabLife *life, GError **error)
+{
+    int fd = openat(life->dirfd, "console.log", O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+    g_autoptr(GByteArray) text = g_byte_array_new();
+    char *line = NULL;
+    size_t size = 0;
+    ssize_t n;
+    FILE *file;
+    gboolean ok;
+
+    if (fd < 0 && errno == ENOENT)
+        return TRUE;
+    file = fd < 0 ? NULL : fdopen(fd, "r");
+    if (!file)
+        return lab_error_set_errno(error, errno, "opening console.log");
+    while (text->len < MAX_DMESG_BYTES && (n = getline(&line, &size, file)) > 0) {
+        gsize length = (gsize)n;
+        const char *bare = without_mark(line, &length);
+
+        g_byte_array_append(text, (const guint8 *)bare, (guint)MIN(length, 1u << 20));
+    }
+    free(line);
+    fclose(file);
+    ok = lab_file_write(life->dirfd, "dmesg.txt", text->data ? (char *)text->data : "",
+                        (gssize)text->len, 0600, error);
+    return ok;
+}
+
+/* The reason, in one line, why a program did not do its job. */
+static char *
+program_reason(const LabProcResult *result, const GError *error)
+{
+    g_autofree char *text = NULL;
+    char *last;
+
+    if (error)
+        return g_strdup(error->message);
+    text = lab_text_clean(*result->errors ? result->errors : result->output, -1, TRUE);
+    g_strchomp(text);
+    last = strrchr(text, '\n');
+    return g_strdup_printf("ended with %d: %s", result->status, last ? last + 1 : text);
+}
+
+/* makedumpfile reads the dump's dmesg: the first proof that a vmcore is one. Text, or NULL. */
+static char *
+read_vmcore_dmesg(LabLife *life, gsize *length)
+{
+    g_autofree char *vmcore = g_build_filename(life->directory, "vmcore", NULL);
+    g_autofree char *output = g_build_filename(life->directory, VMCORE_DMESG, NULL);
+    const char *argv[] = {"makedumpfile", "--dump-dmesg", vmcore, output, NULL};
+    LabProcOptions options = {.timeout_ms = MAKEDUMPFILE_MS};
+    g_auto(LabProcResult) result = {0};
+    g_autoptr(GError) error = NULL;
+    LabDumpFindings *dump = &life->found->dump;
+    char *text;
+
+    lab_path_remove(life->dirfd, VMCORE_DMESG, NULL);
+    if (!lab_proc_run(argv, &options, &result, &error) || result.status != 0) {
+        dump->makedumpfile = program_reason(&result, error);
+        lab_path_remove(life->dirfd, VMCORE_DMESG, NULL);
+        return NULL;
+    }
+    text = lab_file_read(life->dirfd, VMCORE_DMESG, MAX_DMESG_BYTES, length, &error);
+    if (!text || *length == 0) {
+        dump->makedumpfile = g_strdup(text ? "the dmesg is empty" : error->message);
+        g_free(text);
+        return NULL;
+    }
+    dump->makedumpfile = g_strdup("ok");
+    dump->dmesg_bytes = (gint64)*length;
+    return text;
+}
+
+static char *
+crash_version(void)
+{
+    const char *argv[] = {"crash", "--version", NULL};
+    LabProcOptions options = {.timeout_ms = 10000};
+    g_auto(LabProcResult) result = {0};
+    char *newline;
+
+    if (!lab_proc_run(argv, &options, &result, NULL))
+        return NULL;
+    newline = strchr(g_strchug(result.output), '\n');
+    if (newline)
+        *newline = 0;
+    return lab_text_clean(result.output, -1, FALSE);
+}
+
+/* Opens the dump in crash(8) where the symbols were fetched; keeps its backtrace. */
+static gboolean
+check_with_crash(LabLife *life, GError **error)
+{
+    static const char commands[] = "sys\nbt\nquit\n";
+    g_autofree char *vmlinux =
+        g_build_filename(life->cell->kernel_directory, "debug", "vmlinux", NULL);
+    g_autofree char *vmcore = g_build_filename(life->directory, "vmcore", NULL);
+    const char *argv[] = {"crash", "-s", vmlinux, vmcore, NULL};
+    LabProcOptions options = {.timeout_ms = CRASH_MS,
+                              .input = commands,
+                              .input_length = strlen(commands),
+                              .merge = TRUE,
+                              .cwd = "/"};
+    g_auto(LabProcResult) result = {0};
+    g_autoptr(GError) bad = NULL;
+    g_autofree char *version = NULL;
+
+    if (!lab_file_exists(AT_FDCWD, vmlinux))
+        return TRUE;
+    version = crash_version();
+    if (!version)
+        return TRUE;
+    if (lab_proc_run(argv, &options, &result, &bad) && result.status == 0 &&
+        strstr(result.output, "PANIC:") && strstr(result.output, "PID: ")) {
+        life->found->dump.crash = g_strdup("ok");
+        return lab_file_write(life->dirfd, "bt.txt", result.output, -1, 0600, error);
+    }
+    {
+        g_autofree char *reason = program_reason(&result, bad);
+
+        life->found->dump.crash = g_strdup_printf("%s %s", version, reason);
+    }
+    return TRUE;
+}
+
+/* What the lab itself provoked (sysrq, NMI) begins at the first of these lines. */
+static gsize
+length_before_evidence(const char *text, gsize length)
+{
+    static const char *const marks[] = {"sysrq: ", "Uhhuh. NMI received",
+                                        "Kernel panic - not syncing: NMI"};
+    gsize shortest = length;
+
+    for (gsize i = 0; i < G_N_ELEMENTS(marks); i++) {
+        const char *at = memmem(text, length, marks[i], strlen(marks[i]));
+
+        if (at)
+            shortest = MIN(shortest, (gsize)(at - text));
+    }
+    return shortest;
+}
+
+/* The vmcore's dmesg is whole where the console may have lost lines, and since 5.10 it carries the
+ * callers; but its ring may have dropped the oldest reports. */
+static void
+choose_log(LabLife *life, const char *text, gsize length)
+{
+    LabEvidence *evidence = &life->found->evidence;
+    g_autoptr(LabCrashLog) log = NULL;
+
+    if (life->nmi_sent || evidence->deadline_passed)
+        length = length_before_evidence(text, length);
+    log = lab_crash_log_parse(text, length);
+    if (!log->cause || log->reports->len < life->found->log->reports->len)
+        return;
+    if (!life->found->log->cause) {
+        evidence->report = TRUE;
+        evidence->kernel_stopped |= life->nmi_sent;
+    }
+    lab_crash_log_free(life->found->log);
+    life->found->log = g_steal_pointer(&log);
+}
+
+/* Init dying without a report is the agent's death, and no root file system a broken image. */
+static void
+blame_own_init(LabLife *life)
+{
+    static const char *const own[] = {"Attempted to kill init", "No working init found",
+                                      "Unable to mount root fs", "No init found"};
+    LabFindings *found = life->found;
+    const LabCrashReport *cause = found->log->cause;
+
+    if (found->evidence.reached_agent || !cause || !cause->title)
+        return;
+    for (gsize i = 0; i < G_N_ELEMENTS(own); i++) {
+        if (!strstr(cause->title, own[i]))
+            continue;
+        found->evidence.lab_failed = TRUE;
+        g_free(found->why);
+        found->why = g_strdup_printf("the lab's own init did not come up: %s", cause->title);
+    }
+}
+
+static gboolean
+read_vmcore(LabLife *life, GError **error)
+{
+    gsize length = 0;
+    g_autofree char *text = NULL;
+
+    if (!life->found->dump.method)
+        return dmesg_from_console(life, error);
+    text = read_vmcore_dmesg(life, &length);
+    if (!check_with_crash(life, error))
+        return FALSE;
+    if (g_strcmp0(life->cell->keep_dumps, "none") == 0) {
+        if (!lab_path_remove(life->dirfd, "vmcore", error))
+            return FALSE;
+        life->found->dump.kept = FALSE;
+    }
+    if (!text || life->found->dump.capture_kernel_state)
+        return dmesg_from_console(life, error);
+    choose_log(life, text, length);
+    return lab_file_write(life->dirfd, "dmesg.txt", text, (gssize)length, 0600, error);
+}
+
+gboolean
+lab_life_read_logs(LabLife *life, GError **error)
+{
+    LabFindings *found = life->found;
+    gboolean ok;
+
+    if (!found->log)
+        found->log = lab_crash_parser_finish(life->parser);
+    ok = read_vmcore(life, error);
+    found->evidence.watchdog = lab_findings_report_is_watchdog(found->log);
+    found->evidence.report |= found->log->cause != NULL;
+    blame_own_init(life);
+    return ok;
+}

@@ -1,0 +1,102 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Modules of a recipe, stressor or hotfix: built against the cell's kernel by the kernel room. */
+#include "lab-life.h"
+
+#include <string.h>
+
+#include "lab-error.h"
+#include "lab-json.h"
+#include "lab-module.h"
+
+static void
+note_build(LabLife *life, const LabModuleBuild *build)
+{
+    json_t *facts = json_object();
+
+    json_object_set_new(facts, "built", json_boolean(build->built));
+    json_object_set_new(facts, "compiler", lab_json_text(build->compiler));
+    json_object_set_new(facts, "cached", json_boolean(build->cached));
+    json_object_set_new(facts, "duration_ms", json_integer(build->duration_ms));
+    json_object_set_new(facts, "log", lab_json_text(build->log));
+    json_object_set_new(life->found->facts, "module_build", facts);
+}
+
+/* Of several modules the one that is named like its folder or the recipe; else the first. */
+static const char *
+main_module(char **modules, const char *folder, const char *recipe)
+{
+    const char *const wanted[] = {folder, recipe};
+
+    for (gsize i = 0; i < G_N_ELEMENTS(wanted); i++) {
+        g_autofree char *name = g_strdelimit(g_strconcat(wanted[i], ".ko", NULL), "-", '_');
+
+        for (char **module = modules; *module; module++) {
+            g_autofree char *base = g_strdelimit(g_path_get_basename(*module), "-", '_');
+
+            if (strcmp(base, name) == 0)
+                return *module;
+        }
+    }
+    return modules[0];
+}
+
+/* Builds the recipe's folder 'value' and adds its modules to the payload. Path in the guest
+ * (g_free); NULL with an error, or with evidence.lacks_need. */
+static char *
+build(LabLife *life, const char *value, GError **error)
+{
+    g_autofree char *folder = lab_life_recipe_path(life->cell, value, error);
+    g_autofree char *folder_name = NULL;
+    g_auto(LabModuleBuild) result = {0};
+    const char *chosen;
+    char *path = NULL;
+
+    if (!folder || !lab_module_build(life->kernel, folder, life->paths->cache, &result, error))
+        return NULL;
+    note_build(life, &result);
+    if (!result.built || !result.modules[0]) {
+        life->found->evidence.lacks_need = TRUE;
+        life->found->why = g_strdup_printf(
+            "module %s", result.why ? result.why : "does not build: no .ko came out");
+        return NULL;
+    }
+    folder_name = g_path_get_basename(folder);
+    chosen = main_module(result.modules, folder_name, life->cell->recipe);
+    for (char **module = result.modules; *module; module++) {
+        g_autofree char *base = g_path_get_basename(*module);
+        const LabPayload *payload = lab_life_add_payload(life, base, *module, 0644);
+
+        if (*module == chosen)
+            path = g_strdup(payload->guest_path);
+    }
+    return path;
+}
+
+gboolean
+lab_life_prepare_module(LabLife *life, GError **error)
+{
+    life->module_path = build(life, life->cell->stressor.value, error);
+    return life->module_path || life->found->evidence.lacks_need;
+}
+
+gboolean
+lab_life_prepare_hotfix(LabLife *life, GError **error)
+{
+    const char *hotfix = life->cell->setup.hotfix;
+    g_autofree char *path = NULL;
+    g_autofree char *base = NULL;
+
+    if (!hotfix)
+        return TRUE;
+    path = g_path_is_absolute(hotfix) ? g_strdup(hotfix)
+                                      : lab_life_recipe_path(life->cell, hotfix, error);
+    if (!path)
+        return FALSE;
+    if (g_file_test(path, G_FILE_TEST_IS_DIR)) {
+        life->hotfix_path = build(life, hotfix, error);
+        return life->hotfix_path || life->found->evidence.lacks_need;
+    }
+    base = g_path_get_basename(path);
+    life->hotfix_path = g_strdup(lab_life_add_payload(life, base, path, 0644)->guest_path);
+    return TRUE;
+}
