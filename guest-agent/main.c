@@ -103,6 +103,11 @@ read_port(void)
     ssize_t n = read(port_fd(), buffer, sizeof buffer);
     int got;
 
+    /* Without a host the port is readable, too, and has nothing. */
+    if (n == 0)
+        port_set_connected(false);
+    if (n < 0 && errno != EAGAIN && errno != EINTR)
+        port_close(); /* unplugged: look for it again */
     if (n <= 0)
         return;
     if (resync_until > 0) {
@@ -140,11 +145,9 @@ port_ready(void)
         return false;
     }
     pfd.fd = port_fd();
-    if (poll(&pfd, 1, 0) > 0 && (pfd.revents & POLLHUP) != 0 && (pfd.revents & POLLIN) == 0) {
-        port_set_connected(false);
-        return false;
-    }
     if (!port_connected()) {
+        if (poll(&pfd, 1, 0) > 0 && (pfd.revents & POLLHUP) != 0)
+            return false;
         lab_frame_reader_reset(&reader);
         forget_pending();
         resync_until = 0;

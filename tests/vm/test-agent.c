@@ -43,17 +43,34 @@ typedef struct {
     gint64 next_id;
 } Vm;
 
+/* How the guest is started beside its kernel. */
+typedef struct {
+    gboolean kdump;
+    gboolean service; /* init is a script that starts the agent as a service */
+    gboolean late;    /* the host connects when it likes, not QEMU to the host */
+} How;
+
 static const char *cache, *agent_path;
+
+typedef union {
+    struct sockaddr any;
+    struct sockaddr_un un;
+} Address;
+
+static Address
+port_address(const char *directory, const char *name)
+{
+    Address address = {.un = {.sun_family = AF_UNIX}};
+
+    g_snprintf(address.un.sun_path, sizeof address.un.sun_path, "%s/%s", directory, name);
+    return address;
+}
 
 static void
 port_listen(Port *port, const char *directory, const char *name)
 {
-    union {
-        struct sockaddr any;
-        struct sockaddr_un un;
-    } address = {.un = {.sun_family = AF_UNIX}};
+    Address address = port_address(directory, name);
 
-    g_snprintf(address.un.sun_path, sizeof address.un.sun_path, "%s/%s", directory, name);
     port->fd = -1;
     port->listener = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
     g_assert_cmpint(bind(port->listener, &address.any, sizeof address.un), ==, 0);
@@ -61,11 +78,33 @@ port_listen(Port *port, const char *directory, const char *name)
     port->decoder = lab_agent_decoder_new();
 }
 
+/* The other way round: QEMU listens. A new connection, and so a new decoder. */
+static void
+port_connect(Port *port, const char *directory, const char *name)
+{
+    Address address = port_address(directory, name);
+
+    if (port->fd >= 0) {
+        close(port->fd);
+        g_usleep(500000); /* README: the guest cannot see a shorter absence */
+    }
+    lab_agent_decoder_free(port->decoder);
+    port->decoder = lab_agent_decoder_new();
+    port->fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    for (int i = 0; i < 200; i++) {
+        if (connect(port->fd, &address.any, sizeof address.un) == 0)
+            return;
+        g_usleep(50000);
+    }
+    g_error("QEMU does not listen at %s/%s", directory, name);
+}
+
 static void
 port_close(Port *port)
 {
     lab_agent_decoder_free(port->decoder);
-    close(port->listener);
+    if (port->listener >= 0)
+        close(port->listener);
     if (port->fd >= 0)
         close(port->fd);
 }
@@ -174,13 +213,15 @@ vm_shell(Vm *vm, const char *script, int *status)
 }
 
 static void
-start_qemu(Vm *vm, const LabKernel *kernel, const char *initramfs, guint crash_mib)
+start_qemu(Vm *vm, const LabKernel *kernel, const char *initramfs, guint crash_mib, const How *how)
 {
     g_autofree char *image = g_build_filename(kernel->directory, "vmlinuz", NULL);
     g_autofree char *serial = g_strdup_printf("file:%s", vm->console);
-    g_autofree char *cmdline = g_strdup_printf(
-        "console=ttyS0 cryptomgr.notests no_timer_check audit=0 crashkernel=%uM", crash_mib);
-    g_autofree char *a = g_strdup_printf("socket,id=a,path=%s/agent", vm->directory);
+    g_autofree char *cmdline =
+        g_strdup_printf("console=ttyS0 cryptomgr.notests no_timer_check audit=0 crashkernel=%uM%s",
+                        crash_mib, how->service ? " rdinit=/kreglab/rc" : "");
+    g_autofree char *a = g_strdup_printf("socket,id=a,path=%s/agent%s", vm->directory,
+                                         how->late ? ",server=on,wait=off" : "");
     g_autofree char *d = g_strdup_printf("socket,id=d,path=%s/dump", vm->directory);
     const char *argv[] = {"qemu-system-x86_64",
                           "-M",
@@ -227,28 +268,44 @@ start_qemu(Vm *vm, const LabKernel *kernel, const char *initramfs, guint crash_m
 }
 
 static Vm *
-vm_start(const LabKernel *kernel, gboolean kdump)
+vm_start(const LabKernel *kernel, How how)
 {
+    static const char rc[] = "#!/bin/sh\n"
+                             "mount -t proc proc /proc\n"
+                             "mount -t sysfs sysfs /sys\n"
+                             "mount -t devtmpfs devtmpfs /dev\n"
+                             "while read -r m; do insmod \"${m#-}\"; done </kreglab/modules.list\n"
+                             "/init --service\n";
     Vm *vm = g_new0(Vm, 1);
     LabInitramfsSpec spec = {
-        .kernel = kernel, .agent = agent_path, .busybox = TRUE, .kdump = kdump};
+        .kernel = kernel, .agent = agent_path, .busybox = TRUE, .kdump = how.kdump};
+    LabInitramfsFile script = {.path = "/kreglab/rc", .mode = 0755};
     g_autoptr(GError) error = NULL;
-    g_autofree char *initramfs = lab_initramfs_make(&spec, cache, &error);
+    g_autofree char *initramfs = NULL, *rc_path = NULL;
     g_autoptr(LabAgentMessage) hello = NULL;
 
-    g_assert_no_error(error);
     vm->directory = g_dir_make_tmp("kreglab-vm-XXXXXX", &error);
     g_assert_no_error(error);
+    script.source = rc_path = g_build_filename(vm->directory, "rc", NULL);
+    g_assert_true(g_file_set_contents(rc_path, rc, -1, NULL));
+    spec.files = &script;
+    spec.n_files = how.service ? 1 : 0;
+    initramfs = lab_initramfs_make(&spec, cache, &error);
+    g_assert_no_error(error);
     vm->console = g_build_filename(vm->directory, "console.log", NULL);
-    port_listen(&vm->agent, vm->directory, "agent");
+    vm->agent.listener = vm->agent.fd = -1;
+    if (!how.late)
+        port_listen(&vm->agent, vm->directory, "agent");
     port_listen(&vm->dump, vm->directory, "dump");
     start_qemu(vm, kernel, initramfs,
-               kdump ? lab_initramfs_crashkernel_mib(&spec, cache, &error) : 0);
+               how.kdump ? lab_initramfs_crashkernel_mib(&spec, cache, &error) : 0, &how);
     g_assert_no_error(error);
+    if (how.late)
+        port_connect(&vm->agent, vm->directory, "agent");
     hello = wait_event(&vm->agent, "hello", 0, NULL);
     g_assert_cmpint(lab_json_int(hello->json, "version", 0), ==, LAB_PROTOCOL_VERSION);
     g_assert_cmpstr(lab_json_string(hello->json, "release"), ==, kernel->release);
-    g_assert_cmpstr(lab_json_string(hello->json, "mode"), ==, "init");
+    g_assert_cmpstr(lab_json_string(hello->json, "mode"), ==, how.service ? "service" : "init");
     g_assert_cmpint(lab_json_int(hello->json, "cpus", 0), ==, 2);
     g_assert_cmpuint(json_array_size(json_object_get(hello->json, "module_errors")), ==, 0);
     return vm;
@@ -399,7 +456,7 @@ check_nonsense(Vm *vm)
 static void
 test_verbs(gconstpointer data)
 {
-    g_autoptr(Vm) vm = vm_start(data, FALSE);
+    g_autoptr(Vm) vm = vm_start(data, (How){0});
     g_autoptr(LabAgentMessage) metrics = NULL;
     g_autofree char *text = NULL;
     char bytes[64];
@@ -479,7 +536,7 @@ check_vmcore(const char *directory, int flat)
 static void
 crash_and_dump(const LabKernel *kernel, const char *method)
 {
-    g_autoptr(Vm) vm = vm_start(kernel, TRUE);
+    g_autoptr(Vm) vm = vm_start(kernel, (How){.kdump = TRUE});
     g_autofree char *flat = g_build_filename(vm->directory, "flat", NULL);
     LAB_AUTO_FD fd = open(flat, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
     gint64 panicked;
@@ -521,6 +578,27 @@ test_kexec_load(gconstpointer data)
         g_test_skip("this host has no kexec (package kexec-tools)");
 }
 
+/* As a service beside another init, and with a host that comes, goes and comes again. */
+static void
+test_service(gconstpointer data)
+{
+    g_autoptr(Vm) vm = vm_start(data, (How){.service = TRUE, .late = TRUE});
+    g_autofree char *text = NULL;
+    int status;
+
+    vm_send(vm, exec_request("sleep 2; echo late >/tmp/late"), NULL, 0);
+    for (int i = 0; i < 3; i++) {
+        port_connect(&vm->agent, vm->directory, "agent");
+        lab_agent_message_free(wait_event(&vm->agent, "hello", 0, NULL));
+        assert_answer(vm_ask(vm, json_pack("{s:s}", "verb", "hello"), NULL, 0), 0);
+    }
+    /* What the first connection started went on. */
+    text = vm_shell(vm, "while [ ! -f /tmp/late ]; do sleep 1; done; cat /tmp/late", &status);
+    g_assert_cmpstr(text, ==, "late\n");
+    assert_answer(vm_ask(vm, json_pack("{s:s}", "verb", "poweroff"), NULL, 0), 0);
+    vm_wait_end(vm);
+}
+
 static void
 add(const char *name, const LabKernel *kernel, GTestDataFunc function)
 {
@@ -556,5 +634,6 @@ main(int argc, char **argv)
     }
     /* one is enough: it is kexec-tools that differs, not the kernel */
     add("kexec-load", kernels->pdata[0], test_kexec_load);
+    add("service", kernels->pdata[0], test_service);
     return g_test_run();
 }
