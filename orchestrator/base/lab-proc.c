@@ -47,7 +47,8 @@ child_main(const Child *child, pid_t parent)
     sigprocmask(SIG_SETMASK, &none, NULL);
     signal(SIGPIPE, SIG_DFL);
     if ((child->options->cwd && chdir(child->options->cwd) < 0) || dup2(child->in, 0) < 0 ||
-        dup2(child->out, 1) < 0 || dup2(child->err, 2) < 0)
+        (child->options->events && dup2(child->out, 3) < 0) ||
+        dup2(child->options->events ? child->err : child->out, 1) < 0 || dup2(child->err, 2) < 0)
         goto failed;
     execvpe(child->argv[0], child->argv, child->env);
 failed:

@@ -16,6 +16,7 @@ typedef struct {
     int stdout_fd;     /* used when > 0: output is not captured */
     int stderr_fd;     /* used when > 0: not captured */
     gboolean merge;    /* stderr into the captured stdout */
+    gboolean events;   /* the captured output is descriptor 3; stdout goes to stderr */
     gint64 timeout_ms; /* 0: ten minutes */
     gsize max_output;  /* bytes kept of each stream; 0: 16 MiB. More is read and dropped */
 } LabProcOptions;

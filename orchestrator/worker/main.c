@@ -22,6 +22,7 @@ static const struct {
     {"clean", "end guests whose worker is dead", lab_verb_clean},
     {"intake", "take a kernel into the store", lab_verb_intake},
     {"module-build", "build a module against a kernel", lab_verb_module_build},
+    {"probe", "say what works on this host", lab_verb_probe},
 };
 
 static void
