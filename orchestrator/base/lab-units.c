@@ -79,7 +79,15 @@ lab_duration_format(gint64 ms)
 char *
 lab_size_human(guint64 bytes)
 {
-    return g_format_size_full(bytes, G_FORMAT_SIZE_IEC_UNITS);
+    char *text = g_format_size_full(bytes, G_FORMAT_SIZE_IEC_UNITS);
+    char *space = strstr(text, "\xc2\xa0");
+
+    /* GLib parts number and unit with a no-break space, which looks odd in logs. */
+    if (space) {
+        space[0] = ' ';
+        memmove(space + 1, space + 2, strlen(space + 2) + 1);
+    }
+    return text;
 }
 
 char *

@@ -30,7 +30,7 @@ expected_range(const LabField *field, const char *what)
 
     if (field->max <= 0 || field->max >= 1e300)
         return g_strdup(what);
-    if (field->type == LAB_FIELD_SIZE || field->type == LAB_FIELD_SIZES) {
+    if (field->type == LAB_FIELD_SIZE) {
         min = lab_size_human((guint64)field->min);
         max = lab_size_human((guint64)field->max);
     } else if (field->type == LAB_FIELD_DURATION) {
@@ -40,7 +40,7 @@ expected_range(const LabField *field, const char *what)
         min = g_strdup_printf("%.15g", field->min);
         max = g_strdup_printf("%.15g", field->max);
     }
-    return g_strdup_printf("%s from %s to %s", what, min, max);
+    return g_strdup_printf("%s, from %s to %s", what, min, max);
 }
 
 static char *
@@ -72,7 +72,7 @@ lab_yaml_expected(const LabField *field)
     case LAB_FIELD_DOUBLE:
         return g_strdup("a number");
     case LAB_FIELD_SIZE:
-        return expected_range(field, "a size with its unit, such as 512M or 2G,");
+        return expected_range(field, "a size with its unit, such as 512M or 2G");
     case LAB_FIELD_DURATION:
         return expected_range(field, "a time with its unit, such as 500ms, 90s or 10m");
     case LAB_FIELD_STRINGS:
@@ -158,7 +158,6 @@ scalar_is_fine(const LabField *field, const LabYamlNode *node)
     at_zero.offset = 0;
     switch (field->type) {
     case LAB_FIELD_STRING:
-    case LAB_FIELD_STRINGS:
         return *node->text && (!field->choices || g_strv_contains(field->choices, node->text)) &&
                (!field->form || has_form(field->form, node->text));
     case LAB_FIELD_TEXT:
@@ -171,10 +170,11 @@ scalar_is_fine(const LabField *field, const LabYamlNode *node)
     case LAB_FIELD_DOUBLE:
         return lab_field_parse(&at_zero, &value, node->text) && in_range(field, value.real);
     case LAB_FIELD_SIZE:
-    case LAB_FIELD_SIZES:
         return lab_size_parse(node->text, &value.bytes) && in_range(field, (double)value.bytes);
     case LAB_FIELD_DURATION:
         return lab_duration_parse(node->text, &value.ms) && in_range(field, (double)value.ms);
+    case LAB_FIELD_STRINGS:
+    case LAB_FIELD_SIZES:
     case LAB_FIELD_STRUCT:
     case LAB_FIELD_POINTER:
     case LAB_FIELD_LIST:
@@ -205,10 +205,13 @@ check_scalar(LabYaml *yaml, const LabYamlNode *node, const LabField *field, cons
 static void
 check_elements(LabYaml *yaml, const LabYamlNode *node, const LabField *field, const char *path)
 {
+    LabField of_element = *field;
+
     if (node->kind != LAB_YAML_LIST) {
         not_expected(yaml, node, field, path);
         return;
     }
+    of_element.type = field->type == LAB_FIELD_STRINGS ? LAB_FIELD_STRING : LAB_FIELD_SIZE;
     for (guint i = 0; i < node->children->len; i++) {
         const LabYamlNode *child = node->children->pdata[i];
         g_autofree char *element = g_strdup_printf("%s[%u]", path, i);
@@ -217,7 +220,7 @@ check_elements(LabYaml *yaml, const LabYamlNode *node, const LabField *field, co
         if (field->type == LAB_FIELD_LIST)
             lab_yaml_check(yaml, child, field->schema, element);
         else
-            check_scalar(yaml, child, field, element);
+            check_scalar(yaml, child, &of_element, element);
     }
 }
 

@@ -46,7 +46,7 @@ static const LabField guest_fields[] = {
     {"replay", LAB_FIELD_STRING, offsetof(LabMatrix, replay),
      "folder of a recorded guest that is played instead of booting one"},
     {"memory", LAB_FIELD_SIZE, offsetof(LabMatrix, memory_bytes),
-     "memory, in place of the recipe's", .min = 64 << 20, .max = 4e12, .example = "1G"},
+     "memory, in place of the recipe's", .min = 64 << 20, .max = 4398046511104.0, .example = "1G"},
     {"cpus", LAB_FIELD_INT, offsetof(LabMatrix, cpus), "virtual CPUs, in place of the recipe's",
      .min = 1, .max = 512, .example = "2"},
     {NULL},

@@ -32,7 +32,7 @@ static const char *const outcome_words[] = {"pass",    "fail",         "crash", 
              "memory of the guest",                                                             \
              .fallback = memory_default,                                                        \
              .min = 64 << 20,                                                                   \
-             .max = 4e12,                                                                       \
+             .max = 4398046511104.0,                                                            \
              .example = "1G"},                                                                  \
             {"numa",                                                                            \
              LAB_FIELD_INT,                                                                     \
@@ -54,7 +54,7 @@ static const char *const outcome_words[] = {"pass",    "fail",         "crash", 
              offsetof(LabGuestShape, disks),                                                    \
              "sizes of empty virtio disks, which appear as /dev/vda and so on",                 \
              .min = 1 << 20,                                                                    \
-             .max = 1e12,                                                                       \
+             .max = 1099511627776.0,                                                            \
              .example = "64M"},                                                                 \
             {"devices",                                                                         \
              LAB_FIELD_STRINGS,                                                                 \
