@@ -1,0 +1,101 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+# The reports of a run that looks like the demo's, against golden ones. LAB_TEST_REGENERATE=1
+# rewrites those; read the difference before committing it.
+set -eu
+# shellcheck source=tests/cli/tap.sh
+. "${SOURCE_ROOT:?}/tests/cli/tap.sh"
+
+golden=$SOURCE_ROOT/tests/golden/report
+check=$SOURCE_ROOT/tests/cli/check-schema
+"$golden/make-run" "$KREGLAB_DATA"
+run=20260102-030405-d3a0
+version=$("$KREGLAB" --version | awk '{ print $2 }')
+dir=$KREGLAB_DATA/runs/$run
+
+for format in text json html; do
+    is "$format: status 0" "$(status "$KREGLAB" report latest --format "$format")" 0
+    sed "s|$KREGLAB_DATA|DATA|g;s|\b${version//./\\.}\b|VERSION|g" "$T/out" >"$T/report.$format"
+    if [ "${LAB_TEST_REGENERATE:-}" = 1 ]; then
+        cp "$T/report.$format" "$golden/report.$format"
+    fi
+    ok "$(diff -u "$golden/report.$format" "$T/report.$format" >"$T/diff"; echo $?)" "$format as before"
+    sed -n 's/^/#   /;1,30p' "$T/diff"
+done
+
+# --- JSON ---
+"$KREGLAB" report "$run" --format json >"$T/report.json"
+ok "$("$check" report "$T/report.json" >"$T/err" 2>&1; echo $?)" "the JSON report fits its schema"
+sed 's/^/#   /' "$T/err"
+ok "$("$check" result "$dir"/cells/*/result.json >/dev/null 2>&1; echo $?)" "results fit theirs"
+ok "$("$check" cell "$dir/cells.jsonl" >/dev/null 2>&1; echo $?)" "cells fit theirs"
+jq 'del(.cells[3].dump.method)' "$T/report.json" >"$T/broken.json"
+is "a report without a dump's method does not" "$(status "$check" report "$T/broken.json")" 1
+jq '.cells[0].outcome = null' "$T/report.json" >"$T/broken.json"
+is "nor one whose cell ran without an outcome" "$(status "$check" report "$T/broken.json")" 1
+is "every cell is there, in running order" \
+    "$(jq -r '.cells[].id' "$T/report.json" | tr '\n' ' ')" \
+    "$(jq -r '.id' "$dir/cells.jsonl" | tr '\n' ' ')"
+is "dump paths lead to files" \
+    "$(jq -r '.cells[].dump.path // empty' "$T/report.json" | xargs ls | wc -l)" 13
+is "infra, skipped and missing count apart" \
+    "$(jq -c '.counts | [.ran, .infra, .skipped, .missing, .unexpected]' "$T/report.json")" \
+    '[21,1,1,1,1]'
+is "the second variant fixes the first" \
+    "$(jq -r '.comparisons[] | select(.kind == "variants" and (.kernel | startswith("6.1."))) |
+        .verdict' "$T/report.json")" fixed
+
+# --- HTML ---
+is "--output writes a file" "$(status "$KREGLAB" report latest -o "$dir/report.html")" 0
+ok "$(cmp -s "$dir/report.html" <("$KREGLAB" report latest -f html); echo $?)" "in the run directory: as on stdout"
+has "links to evidence are relative" "$dir/report.html" 'href="cells/[0-9a-f]{12}/vmcore"'
+"$KREGLAB" report latest -o "$T/elsewhere.html"
+has "elsewhere they are not" "$T/elsewhere.html" "href=\"$dir/cells/[0-9a-f]{12}/vmcore\""
+is "nothing is loaded from anywhere" "$(grep -cE 'src=|url\(|@import|https?://|<script|<link|<iframe' "$dir/report.html")" 0
+is "guest text is escaped" "$(grep -c '<script\|evil<b>' "$dir/report.html")" 0
+has "and shown" "$dir/report.html" 'WARNING in &lt;script&gt;alert'
+is "no control characters" "$(LC_ALL=C grep -cP '[\x00-\x08\x0b-\x1f\x7f]|\xe2\x80\xae' "$dir/report.html")" 0
+ok "$(python3 "$golden/check-html" "$dir/report.html" "$dir" >"$T/err" 2>&1; echo $?)" \
+    "tags nest, links lead somewhere, tables have headings"
+sed 's/^/#   /' "$T/err"
+
+# --- text ---
+is "no colours into a pipe" "$("$KREGLAB" report latest | LC_ALL=C grep -c "$(printf '\033')" || true)" 0
+if command -v script >/dev/null; then
+    script -qec "$KREGLAB report latest" /dev/null >"$T/tty" </dev/null
+    is "colours on a terminal" "$(LC_ALL=C grep -q "$(printf '\033\\[31m')" "$T/tty" && echo yes)" yes
+    NO_COLOR=1 script -qec "$KREGLAB report latest" /dev/null >"$T/tty" </dev/null
+    is "none with NO_COLOR" "$(LC_ALL=C grep -c "$(printf '\033\\[3')" "$T/tty" || true)" 0
+else
+    skip "colours on a terminal" "script(1) is not installed"
+fi
+
+# --- kernels against another one, two runs, mistakes ---
+"$KREGLAB" report latest -f json --baseline 6.12.57+deb12-amd64 >"$T/other.json"
+is "another baseline turns the regression round" \
+    "$(jq -r '.comparisons[] | select(.recipe == "stress" and (.candidate.kernel |
+        startswith("5.10"))) | .verdict' "$T/other.json")" fixed
+is "a baseline that is not there: status 2" "$(status "$KREGLAB" report latest --baseline 9.9)" 2
+has "with what there is" "$T/err" '5\.10\.0-40-amd64'
+is "a run that is not there: status 2" "$(status "$KREGLAB" report 1999)" 2
+is "an unknown format: status 2" "$(status "$KREGLAB" report latest --format pdf)" 2
+is "compare ends with 1 when something regressed" "$(status "$KREGLAB" compare latest)" 1
+has "and says what" "$T/out" '^regressed +stress/default'
+is "a run against itself: status 0" "$(status "$KREGLAB" compare latest "$run" --json)" 0
+is "nothing is fixed in it" "$(jq '[.comparisons[] | select(.verdict == "fixed")] | length' "$T/out")" 0
+is "and all crashes are the same" "$(jq '[.comparisons[] | select(.verdict == "still-same-crash")] | length' "$T/out")" 14
+
+# --- signature ---
+log=$SOURCE_ROOT/tests/golden/crash/hung-task.log
+is "signature" "$("$KREGLAB" signature "$log")" "$log	INFO: task hung in iterate_bdevs"
+is "from stdin" "$("$KREGLAB" signature - <"$log")" "-	INFO: task hung in iterate_bdevs"
+is "as JSON" "$("$KREGLAB" signature --json "$log" | jq -r '.type, .k0')" "hung-task
+$(jq -r .signature.k0 "${log%.log}.json")"
+is "no crash: no title" "$(printf 'all is well\n' | "$KREGLAB" signature -)" "-	"
+is "no crash: null" "$(printf 'all is well\n' | "$KREGLAB" signature --json - | jq .title)" null
+: >"$T/a	b"
+is "a tab in a name is escaped" "$("$KREGLAB" signature "$T/a	b")" "$T/a\\tb	"
+is "no such file: status 2" "$(status "$KREGLAB" signature "$T/none")" 2
+head -c 3000000 /dev/urandom >"$T/noise"
+is "noise: status 0" "$(status "$KREGLAB" signature --json "$T/noise")" 0
+finish
