@@ -217,8 +217,8 @@ test_medians(void)
     add(list, "6.1", "v", TRUE, "{'state':'ran','outcome':'pass','metrics':{'stall_ms':1000}}");
     analysis = lab_analysis_new(list, NULL, NULL);
     group = analysis->groups->pdata[0];
-    g_assert_cmpfloat(lab_group_metric(group, "stall_ms"), ==, 25);
-    g_assert_cmpfloat(lab_group_metric(group, "n"), ==, 1);
+    g_assert_cmpfloat_with_epsilon(lab_group_metric(group, "stall_ms"), 25, 1e-9);
+    g_assert_cmpfloat_with_epsilon(lab_group_metric(group, "n"), 1, 1e-9);
     g_assert_true(isnan(lab_group_metric(group, "none")));
     g_assert_cmpint(group->time_to_crash_ms, ==, -1);
 }
