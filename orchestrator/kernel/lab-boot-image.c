@@ -213,6 +213,8 @@ lab_vmlinux_banner(const void *data, gsize length)
     const guint8 *p = data;
     const guint8 *end = p + length;
 
+    if (length == 0)
+        return NULL;
     /* Format strings ("Linux version %s") and other texts also begin so: a digit has to follow. */
     while ((p = memmem(p, (gsize)(end - p), start, sizeof start - 1))) {
         char *text;
@@ -230,7 +232,7 @@ lab_vmlinux_banner(const void *data, gsize length)
 char *
 lab_vmlinux_config(const void *data, gsize length)
 {
-    const guint8 *start = memmem(data, length, "IKCFG_ST", 8);
+    const guint8 *start = length > 0 ? memmem(data, length, "IKCFG_ST", 8) : NULL;
     const guint8 *file_end = (const guint8 *)data + length;
     const guint8 *end;
     g_autoptr(GByteArray) text = NULL;
