@@ -411,7 +411,7 @@ static const struct {
     const char *message;
 } refusals[] = {
     {"kernels: [5.0]\nrecipes: [sample]\n", "no kernel '5.0' in the store"},
-    {"kernels: [\"*\"]\nrecipes: [sampel]\n", "no recipe 'sampel': did you mean 'sample'?"},
+    {"kernels: [\"*\"]\nrecipes: [sampler]\n", "no recipe 'sampler': did you mean 'sample'?"},
     {"kernels: [\"*\"]\nrecipes: [sample]\nvariants: [nope]\n",
      "recipe 'sample' has no variant 'nope'; it has: stock, fixed, bare"},
     {"kernels: [\"*\"]\nrecipes: [sample]\nvariants: [stock, nope]\n",

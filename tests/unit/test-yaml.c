@@ -200,10 +200,10 @@ static const struct {
      "f.yaml:2:1: no YAML: found a tab character that violates indentation, "
      "while scanning a plain scalar"},
     /* All at once, in the order of the text. */
-    {"color: rd\nnam: abc\ngroup: {cpus: 9, x: 1}\n",
+    {"color: rd\nnames: abc\ngroup: {cpus: 9, x: 1}\n",
      "f.yaml:1:1: name: missing (a name): expected a name of [a-z]\n"
      "f.yaml:1:8: color: 'rd': expected one of red, green, blue: did you mean 'red'?\n"
-     "f.yaml:2:1: nam: unknown key: did you mean 'name'? (allowed: name, text, color, on, group, "
+     "f.yaml:2:1: names: unknown key: did you mean 'name'? (allowed: name, text, color, on, group, "
      "ratio, time, words, sizes, item, maybe, items)\n"
      "f.yaml:3:15: group.cpus: '9': expected a whole number, from 1 to 8\n"
      "f.yaml:3:18: group.x: unknown key: expected one of cpus, memory"},
