@@ -66,7 +66,7 @@ cmd_doctor(LabCli *cli, GError **error)
     g_autoptr(json_t) probe = NULL;
     g_autoptr(json_t) array = json_array();
     LabDoctor doctor = {.paths = cli->paths, .clean = lab_cli_flag(cli, "clean")};
-    LabHealth worst;
+    LabHealth worst, of_host;
 
     if (!kernels)
         return LAB_EXIT_INFRA;
@@ -77,7 +77,8 @@ cmd_doctor(LabCli *cli, GError **error)
     doctor.no_probe = probe ? NULL : no_probe->message;
     doctor.kernels = kernels;
     worst = run_checks(cli, &doctor, lab_doctor_tool_checks, array);
-    worst = MAX(worst, run_checks(cli, &doctor, lab_doctor_host_checks, array));
+    of_host = run_checks(cli, &doctor, lab_doctor_host_checks, array);
+    worst = MAX(worst, of_host);
     if (lab_cli_flag(cli, "json"))
         lab_cli_print_json(json_pack("{s:i, s:b, s:O}", "schema_version", 1, "can_run",
                                      worst < LAB_HEALTH_BROKEN, "checks", array));
