@@ -61,8 +61,11 @@ initialise(void)
         return;
     done = TRUE;
     limit_descriptors();
-    /* Its warnings (a tainted domain, no security driver) are about what we chose. */
-    g_setenv("LIBVIRT_LOG_OUTPUTS", "4:stderr", FALSE);
+    /* Errors come back to us; the rest (a tainted domain, no security driver, no cgroups) is about
+     * what we chose. KREGLAB_LIBVIRT_LOG=1:stderr brings it all back. */
+    g_setenv("LIBVIRT_LOG_OUTPUTS",
+             g_getenv("KREGLAB_LIBVIRT_LOG") ? g_getenv("KREGLAB_LIBVIRT_LOG") : "4:file:/dev/null",
+             FALSE);
     virSetErrorFunc(NULL, be_quiet);
     /* Before the first connection, else domain events never arrive. */
     gvir_event_register();

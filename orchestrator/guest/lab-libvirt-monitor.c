@@ -178,10 +178,11 @@ static gboolean
 unflatten(const char *from, const char *to, guint64 max_bytes, GError **error)
 {
     LAB_AUTO_FD in = open(from, O_RDONLY | O_CLOEXEC);
-    LAB_AUTO_FD out = open(to, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
+    LAB_AUTO_FD out =
+        in < 0 ? -1 : open(to, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
 
     if (in < 0 || out < 0)
-        return lab_error_set_errno(error, errno, "opening the dump");
+        return lab_error_set_errno(error, errno, "opening '%s'", in < 0 ? from : to);
     return lab_unflatten_file(in, out, max_bytes, error);
 }
 

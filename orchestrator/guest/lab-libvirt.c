@@ -141,15 +141,12 @@ choose_accelerator(LabLibvirt *guest, GError **error)
     return FALSE;
 }
 
+/* Connects, and makes the domain. */
 static gboolean
-libvirt_start(LabGuest *base, GError **error)
+create(LabLibvirt *guest, GError **error)
 {
-    LabLibvirt *guest = (LabLibvirt *)base;
     g_autofree char *xml = NULL;
 
-    if (!lab_qemu_prepare(error) || !choose_accelerator(guest, error) ||
-        !lab_libvirt_make_directory(guest, error))
-        return FALSE;
     guest->connection = lab_connect_open(guest->uri, guest->base.runtime_directory,
                                          guest->base.cache_directory, error);
     if (!guest->connection)
@@ -160,12 +157,45 @@ libvirt_start(LabGuest *base, GError **error)
     register_events(guest);
     guest->started_us = g_get_monotonic_time();
     guest->domain = virDomainCreateXML(guest->connection, xml, VIR_DOMAIN_NONE);
-    if (!guest->domain) {
+    if (!guest->domain)
         set_start_error(error);
+    return guest->domain != NULL;
+}
+
+/* QEMU's own word. virConnectGetVersion() would first ask every emulator of the host what it can.
+ */
+static void
+ask_version(LabLibvirt *guest)
+{
+    char *answer = NULL;
+    g_autoptr(json_t) json = NULL;
+    json_t *numbers;
+
+    if (virDomainQemuMonitorCommand(guest->domain, "{\"execute\":\"query-version\"}", &answer, 0) <
+        0)
+        return;
+    json = lab_json_parse(answer, strlen(answer), "QEMU", NULL);
+    free(answer);
+    numbers = lab_json_member(lab_json_member(json, "return"), "qemu");
+    if (numbers)
+        guest->qemu_version = g_strdup_printf("%d.%d.%d", (int)lab_json_int(numbers, "major", 0),
+                                              (int)lab_json_int(numbers, "minor", 0),
+                                              (int)lab_json_int(numbers, "micro", 0));
+}
+
+static gboolean
+libvirt_start(LabGuest *base, GError **error)
+{
+    LabLibvirt *guest = (LabLibvirt *)base;
+
+    if (!lab_qemu_prepare(error) || !choose_accelerator(guest, error) ||
+        !lab_libvirt_make_directory(guest, error) || !create(guest, error))
         return FALSE;
-    }
     note_domain(guest);
-    return lab_libvirt_accept(guest, error);
+    if (!lab_libvirt_accept(guest, error))
+        return FALSE;
+    ask_version(guest);
+    return TRUE;
 }
 
 /* pvpanic stops the guest between two lines of its last message (QEMU's `-action panic=pause`): the
@@ -345,12 +375,8 @@ libvirt_facts(LabGuest *base)
                         lab_json_text(lab_domain_cpu_model(&base->cell->guest, guest->kvm)));
     json_object_set_new(facts, "boot", lab_json_text(base->cell->boot));
     json_object_set_new(facts, "cmdline", lab_json_text(base->cmdline));
-    if (guest->connection && virConnectGetVersion(guest->connection, &version) == 0) {
-        g_autofree char *text = g_strdup_printf("%lu.%lu.%lu", version / 1000000,
-                                                version / 1000 % 1000, version % 1000);
-
-        json_object_set_new(facts, "qemu", json_string(text));
-    }
+    if (guest->qemu_version)
+        json_object_set_new(facts, "qemu", json_string(guest->qemu_version));
     if (guest->connection && virConnectGetLibVersion(guest->connection, &version) == 0) {
         g_autofree char *text = g_strdup_printf("%lu.%lu.%lu", version / 1000000,
                                                 version / 1000 % 1000, version % 1000);
@@ -391,6 +417,7 @@ libvirt_free(LabGuest *base)
     lab_qemu_user_clear(&guest->user);
     g_free(guest->dump_trouble);
     g_free(guest->shutdown_reason);
+    g_free(guest->qemu_version);
     g_free(guest->uri);
     g_free(guest->name);
     g_free(guest->directory);

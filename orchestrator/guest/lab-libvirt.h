@@ -38,7 +38,7 @@ typedef struct {
     gboolean end_reported;    /* RESET, SHUTDOWN or GONE is in the queue */
     gboolean console_trouble; /* was warned of */
     int uid, seccomp;
-    json_t *facts;
+    char *qemu_version; /* or NULL */
 } LabLibvirt;
 
 /* lab-libvirt-ports.c */

@@ -17,7 +17,8 @@
 #include "lab-error.h"
 #include "lab-file.h"
 
-#define GUARD_MAX 64
+#define GUARD_MAX     64
+#define REAP_EVERY_US 10000
 
 struct LabQemu {
     gatomicrefcount references; /* ours and the thread's */
@@ -28,6 +29,7 @@ struct LabQemu {
 };
 
 static int guard_pipe = -1;
+static gint watched; /* the pid that watch_thread() waits for: one guest a time is enough */
 
 static int
 pidfd_open_pid(pid_t pid)
@@ -75,6 +77,35 @@ guard_main(int pipe_fd)
     _exit(0);
 }
 
+/* A QEMU in a session of its own. libvirt waits itself for what it started directly: QEMU's
+ * `-daemonize` front (it is of our session) and its own half-way children (they carry our name). */
+static gboolean
+is_orphaned_qemu(pid_t pid, pid_t session)
+{
+    g_autofree char *path = g_strdup_printf("/proc/%d/comm", (int)pid);
+    g_autofree char *name = lab_file_read(AT_FDCWD, path, 64, NULL, NULL);
+
+    return name && g_str_has_prefix(name, "qemu") && getsid(pid) != session;
+}
+
+/* Runs for the life of the process: libvirt may ask QEMUs for capabilities in any call. */
+static gpointer
+reaper_thread(gpointer data)
+{
+    pid_t session = getsid(0);
+
+    for (;;) {
+        siginfo_t info = {0};
+
+        if (waitid(P_ALL, 0, &info, WEXITED | WNOHANG | WNOWAIT) == 0 && info.si_pid > 0 &&
+            info.si_pid != g_atomic_int_get(&watched) && is_orphaned_qemu(info.si_pid, session))
+            waitpid(info.si_pid, NULL, WNOHANG);
+        else
+            g_usleep(REAP_EVERY_US);
+    }
+    return NULL;
+}
+
 gboolean
 lab_qemu_prepare(GError **error)
 {
@@ -98,6 +129,7 @@ lab_qemu_prepare(GError **error)
         return lab_error_set_errno(error, errno, "starting the guard of QEMU");
     }
     guard_pipe = ends[1];
+    g_thread_unref(g_thread_new("reaper", reaper_thread, NULL));
     return TRUE;
 }
 
@@ -144,6 +176,7 @@ lab_qemu_new(pid_t pid, GError **error)
     g_atomic_ref_count_init(&qemu->references);
     g_atomic_ref_count_inc(&qemu->references);
     qemu->pid = pid;
+    g_atomic_int_set(&watched, pid);
     qemu->pidfd = pidfd;
     qemu->wait_status = -1;
     g_thread_unref(g_thread_new("qemu-watch", watch_thread, qemu));

@@ -7,9 +7,10 @@
 
 typedef struct LabQemu LabQemu;
 
-/* Makes this process the reaper of orphans below it, and starts the guard: a child that kills every
- * QEMU it was told of when this process ends in whatever way. Call before the first QEMU starts;
- * later calls do nothing. */
+/* Makes this process the reaper of orphans below it (libvirt's drivers ask QEMU for its
+ * capabilities in daemons of their own, and wait 40 s for each that stays a zombie), and starts the
+ * guard: a child that kills every QEMU it was told of when this process ends in whatever way. Call
+ * before the first QEMU starts; later calls do nothing. */
 gboolean lab_qemu_prepare(GError **error);
 
 /* Watches (and, where it became our child, reaps) the process. libvirt's virDomainDestroy() waits

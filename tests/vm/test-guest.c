@@ -3,8 +3,10 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "lab-file.h"
@@ -15,6 +17,7 @@
 #define BOOT_MS 90000
 
 static VmBench bench;
+static char *program;
 
 static LabGuest *
 boot(const char *cmdline)
@@ -204,11 +207,141 @@ test_cancel(void)
     g_assert_cmpint(errno, ==, ESRCH);
 }
 
+/* kdump: the agent of the capture kernel sends, and a whole vmcore appears. */
+static void
+test_kdump(void)
+{
+    g_autoptr(LabGuest) guest = NULL;
+    g_autoptr(LabGuestEvent) begin = NULL;
+    g_autoptr(LabGuestEvent) end = NULL;
+    g_autoptr(LabGuestEvent) off = NULL;
+    g_autofree char *path = g_build_filename(bench.directory, "vmcore", NULL);
+    guint64 memory_bytes = bench.cell->guest.memory_bytes;
+
+    vm_bench_with_kdump(&bench);
+    (void)unlink(path);
+    guest = boot("");
+    lab_guest_set_dump_path(guest, path);
+    vm_request(guest, "{\"id\":1,\"verb\":\"load-capture\",\"method\":\"auto\"}");
+    g_assert_true(vm_wait_answer(guest, 1, 30000));
+    vm_request(guest, "{\"id\":2,\"verb\":\"sysrq\",\"key\":\"c\"}");
+    begin = vm_wait(guest, LAB_GUEST_EVENT_DUMP_BEGIN, BOOT_MS);
+    g_assert_nonnull(begin);
+    end = vm_wait(guest, LAB_GUEST_EVENT_DUMP_END, 60000);
+    g_assert_nonnull(end);
+    g_assert_cmpstr(end->text, ==, NULL);
+    g_assert_cmpuint(end->bytes, >, 1u << 20);
+    check_dump(path);
+    off = vm_wait(guest, LAB_GUEST_EVENT_SHUTDOWN, 20000);
+    g_assert_nonnull(off);
+    bench.cell->guest.memory_bytes = memory_bytes;
+}
+
+/* All that a recipe may ask of the shape. */
+static void
+test_shape(void)
+{
+    guint64 disks[] = {64u << 20, 1u << 30, 0};
+    char sg[] = "sg", watchdog[] = "watchdog", user[] = "user";
+    char *devices[] = {sg, watchdog, NULL};
+    LabGuestShape saved = bench.cell->guest;
+    LabGuestShape *shape = &bench.cell->guest;
+
+    shape->cpus = 3;
+    shape->numa_nodes = 2;
+    shape->disks = disks;
+    shape->devices = devices;
+    shape->network = user;
+    {
+        g_autoptr(LabGuest) guest = boot("");
+
+        vm_request(guest,
+                   "{\"id\":1,\"verb\":\"read\",\"name\":\"/sys/devices/system/node/online\"}");
+        g_assert_true(vm_wait_value(guest, 1, "0-1", 10000));
+        vm_request(guest, "{\"id\":2,\"verb\":\"read\",\"name\":\"/sys/block/vdb/size\"}");
+        g_assert_true(vm_wait_value(guest, 2, "2097152", 10000));
+        vm_request(guest,
+                   "{\"id\":3,\"verb\":\"read\",\"name\":\"/sys/devices/system/cpu/online\"}");
+        g_assert_true(vm_wait_value(guest, 3, "0-2", 10000));
+    }
+    *shape = saved;
+}
+
+/* A worker that is killed takes its QEMU with it, and what it leaves is cleaned up. */
+static void
+test_worker_killed(void)
+{
+    const char *const argv[] = {program, "--sleeper", NULL};
+    g_autoptr(GError) error = NULL;
+    GPid worker;
+    int out = -1;
+    char buffer[32] = "";
+    pid_t qemu;
+    LabCleaned cleaned;
+
+    g_assert_true(g_spawn_async_with_pipes(NULL, (char **)argv, NULL, G_SPAWN_DO_NOT_REAP_CHILD,
+                                           NULL, NULL, &worker, NULL, &out, NULL, &error));
+    g_assert_cmpint(read(out, buffer, sizeof buffer - 1), >, 0);
+    qemu = (pid_t)g_ascii_strtoll(buffer, NULL, 10);
+    g_assert_cmpint(kill(qemu, 0), ==, 0);
+    kill(worker, SIGKILL);
+    for (int i = 0; i < 300 && kill(qemu, 0) == 0; i++)
+        g_usleep(10000);
+    g_assert_cmpint(kill(qemu, 0), ==, -1);
+    waitpid(worker, NULL, 0);
+    close(out);
+    g_assert_true(lab_guest_clean("/sleeper", FALSE, &cleaned, &error));
+    g_assert_cmpint(cleaned.directories, ==, 1);
+    g_assert_cmpint(cleaned.guests, ==, 0);
+}
+
+/* The program as the worker of the test above: a guest, its QEMU's pid on stdout, no end. */
+static G_NORETURN void
+sleeper(void)
+{
+    g_autoptr(GError) error = NULL;
+    LabGuest *guest;
+
+    vm_bench_init(&bench);
+    lab_runtime_free(bench.runtime);
+    bench.runtime = lab_runtime_new("/sleeper", "cell", &error);
+    guest = vm_start(&bench, "");
+    printf("%d\n", (int)qemu_pid(guest));
+    fflush(stdout);
+    for (;;)
+        pause();
+}
+
+/* 'auto' gives a guest that boots, whatever /dev/kvm says of itself. */
+static void
+test_auto(void)
+{
+    g_autoptr(LabGuest) guest = NULL;
+    g_autoptr(json_t) facts = NULL;
+    gint64 before_us = g_get_monotonic_time();
+
+    g_free(bench.cell->accelerator);
+    bench.cell->accelerator = g_strdup("auto");
+    guest = boot("");
+    facts = lab_guest_facts(guest);
+    g_test_message("auto is %s; %" G_GINT64_FORMAT " ms with the agent's hello",
+                   lab_json_string(facts, "accelerator"),
+                   (g_get_monotonic_time() - before_us) / 1000);
+    if (access("/dev/kvm", R_OK | W_OK) < 0)
+        g_assert_cmpstr(lab_json_string(facts, "accelerator"), ==, "tcg");
+    g_free(bench.cell->accelerator);
+    bench.cell->accelerator = g_strdup("tcg");
+}
+
 int
 main(int argc, char **argv)
 {
     int status;
 
+    program = argv[0];
+    signal(SIGPIPE, SIG_IGN);
+    if (g_strcmp0(argv[1], "--sleeper") == 0)
+        sleeper();
     g_test_init(&argc, &argv, NULL);
     vm_bench_init(&bench);
     g_test_add_func("/vm/guest/panic", test_panic);
@@ -217,6 +350,10 @@ main(int argc, char **argv)
     g_test_add_func("/vm/guest/poweroff", test_poweroff);
     g_test_add_func("/vm/guest/killed", test_killed);
     g_test_add_func("/vm/guest/cancel", test_cancel);
+    g_test_add_func("/vm/guest/shape", test_shape);
+    g_test_add_func("/vm/guest/auto", test_auto);
+    g_test_add_func("/vm/guest/worker-killed", test_worker_killed);
+    g_test_add_func("/vm/guest/kdump", test_kdump);
     status = g_test_run();
     vm_bench_clear(&bench);
     return status;

@@ -4,19 +4,25 @@
 #pragma once
 
 #include "lab-guest.h"
+#include "lab-kernel.h"
 #include "lab-runtime.h"
 
 typedef struct {
+    GPtrArray *kernels;
+    LabKernel *stored; /* one of them */
     char *kernel, *initramfs;
-    char *directory; /* stands for the cell's */
+    guint crashkernel_mib; /* 0: no capture kernel */
+    char *directory;       /* stands for the cell's */
     LabRuntime *runtime;
     char *cache;
     LabCell *cell;
 } VmBench;
 
-/* Finds a kernel: $LAB_TEST_KERNEL and $LAB_TEST_INITRAMFS, else the newest of the store. Ends the
- * program with 77 when there is none. */
+/* Takes a kernel of the store at KREGLAB_TEST_DATA/data and the agent KREGLAB_AGENT. Without them
+ * the program ends, its tests skipped. */
 void vm_bench_init(VmBench *bench);
+/* From here guests have a capture kit. */
+void vm_bench_with_kdump(VmBench *bench);
 void vm_bench_clear(VmBench *bench);
 
 /* A started guest; 'cmdline' is added to the tests' own. */
@@ -30,6 +36,12 @@ gboolean vm_wait_console(LabGuest *guest, const char *text, gint64 within_ms);
 
 /* Waits for the agent's event 'word' (hello …). */
 gboolean vm_wait_agent(LabGuest *guest, const char *word, gint64 within_ms);
+
+/* Waits for the answer to 'id'; FALSE when it is a refusal, too. */
+gboolean vm_wait_answer(LabGuest *guest, gint64 id, gint64 within_ms);
+
+/* The same, and its "value" is that text. */
+gboolean vm_wait_value(LabGuest *guest, gint64 id, const char *value, gint64 within_ms);
 
 /* One request; 'format' makes its JSON. */
 void vm_request(LabGuest *guest, const char *format, ...) G_GNUC_PRINTF(2, 3);
