@@ -128,7 +128,9 @@ choose(Choice *choice, const char *name, IsPart is_part, GError **error)
                    (strstr(*group, "linux-image-") || strstr(*group, "linux-binary-"));
     }
     if (!is_meta) {
-        note_release(choice, name);
+        g_autofree char *package = lab_deb_field(paragraph, "Package");
+
+        note_release(choice, package ? package : name);
         g_ptr_array_add(choice->paragraphs, g_steal_pointer(&paragraph));
     }
     return TRUE;
