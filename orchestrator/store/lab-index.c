@@ -218,7 +218,8 @@ lab_index_put_cell(LabIndex *index, const LabRun *run, const LabRunCell *cell,
     sqlite3_bind_int(statement, 10, lab_brief_is_unexpected(brief));
     bind_text(statement, 11, brief->title);
     bind_text(statement, 12, brief->k0);
-    sqlite3_bind_int64(statement, 13, brief->duration_ms);
+    /* 0: not for estimates. */
+    sqlite3_bind_int64(statement, 13, cell->replay ? 0 : brief->duration_ms);
     return finish(index, statement, error);
 }
 
@@ -431,9 +432,10 @@ static gint64
 median(LabIndex *index, const char *where, const char *recipe, const char *variant,
        const char *kernel)
 {
-    g_autofree char *sql = g_strdup_printf("SELECT duration_ms FROM cells WHERE state = 'ran' AND "
-                                           "recipe = ?1%s ORDER BY run DESC LIMIT 15",
-                                           where);
+    g_autofree char *sql =
+        g_strdup_printf("SELECT duration_ms FROM cells WHERE state = 'ran' AND "
+                        "duration_ms > 0 AND recipe = ?1%s ORDER BY run DESC LIMIT 15",
+                        where);
     sqlite3_stmt *statement = prepare(index, sql, NULL);
     gint64 values[15];
     gsize n = 0;

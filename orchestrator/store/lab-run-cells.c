@@ -52,6 +52,7 @@ add_cell(LabRun *run, const char *line, gsize length, gint64 offset, GError **er
     cell->index = run->cells->len;
     cell->memory_bytes = whole->guest.memory_bytes;
     cell->cpus = whole->guest.cpus;
+    cell->replay = whole->replay != NULL;
     cell->guess_ms = lab_run_guess_ms(whole);
     cell->offset = offset;
     cell->length = (gint64)length;

@@ -26,6 +26,7 @@ typedef struct {
     guint index;    /* position in running order, from 0 */
     guint64 memory_bytes;
     int cpus;
+    gboolean replay; /* a recorded guest: its times say nothing */
     gint64 guess_ms; /* how long it may take, for estimates without history */
     gint64 offset;   /* of its line in cells.jsonl */
     gint64 length;

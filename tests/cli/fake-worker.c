@@ -12,6 +12,7 @@
 #include <fcntl.h>
 #include <fnmatch.h>
 #include <signal.h>
+#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -191,8 +192,19 @@ main(int argc, char **argv)
 {
     if (argc == 3 && g_str_equal(argv[1], "cell"))
         return run_cell(argv[2]);
-    if (argc == 2 && g_str_equal(argv[1], "clean")) {
+    if (argc >= 2 && g_str_equal(argv[1], "clean")) {
         log_line("clean");
+        say("{\"event\":\"cleaned\",\"guests\":0,\"directories\":0,\"alive\":0}\n");
+        return LAB_EXIT_OK;
+    }
+    if (argc == 2 && g_str_equal(argv[1], "--version")) {
+        puts("fake-worker");
+        return LAB_EXIT_OK;
+    }
+    if (argc >= 2 && g_str_equal(argv[1], "probe")) {
+        say("{\"event\":\"probe\",\"libvirt\":{\"version\":\"9.0.0\",\"error\":null},"
+            "\"qemu\":{\"version\":\"7.2.0\"},\"qemu_user\":{\"name\":null,\"error\":null},"
+            "\"accelerator\":{\"device\":false,\"answer\":\"tcg\",\"error\":null}}\n");
         return LAB_EXIT_OK;
     }
     return LAB_EXIT_CONFIG;

@@ -64,7 +64,7 @@ offers() {
     shift
     is "completing: $*" "$("$KREGLAB" __complete -- "$@" | sort | tr '\n' ' ')" "$wanted"
 }
-offers "recipe " rec
+offers "recipe " reci
 offers "check list new show " recipe ""
 offers "--json " recipe list --j
 offers "ksm-migrate " recipe show ksm
