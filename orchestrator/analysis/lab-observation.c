@@ -65,7 +65,10 @@ lab_observation_set_result(LabObservation *observation, const json_t *result)
     observation->time_to_crash_ms = lab_json_int(result, "time_to_crash_ms", -1);
     /* A pass without it is worth nothing; a recipe without a condition has null here. */
     observation->reached = lab_json_bool(lab_json_member(result, "reached"), "held", TRUE);
-    if (json_is_object(metrics))
+    /* What a failed lab measured is no measurement. */
+    if (observation->state != LAB_STATE_RAN)
+        observation->time_to_crash_ms = -1;
+    else if (json_is_object(metrics))
         observation->metrics = json_incref(metrics);
 }
 

@@ -228,19 +228,23 @@ lab_crash_parser_feed(LabCrashParser *parser, const char *bytes, gsize length)
     }
 }
 
-/* The panic that ended the kernel belongs to the cause too, when it only repeats it. */
+/* The first report that is not harmless is the cause; a panic that only repeats something belongs
+ * to the last report before it. */
 static void
 settle(LabCrashLog *log)
 {
+    LabCrashReport *last = NULL;
+
     for (guint i = 0; i < log->reports->len; i++) {
         LabCrashReport *report = log->reports->pdata[i];
 
-        if (!report->harmless && !log->cause) {
-            log->cause = report;
-            continue;
+        if (!report->harmless) {
+            last = report;
+            if (!log->cause)
+                log->cause = report;
+        } else if (report->panicked && last) {
+            last->panicked = TRUE;
         }
-        if (report->harmless && report->panicked && log->cause)
-            ((LabCrashReport *)log->cause)->panicked = TRUE;
     }
 }
 

@@ -288,7 +288,8 @@ read_attributes(json_t *attributes, const GPtrArray *lines)
 
     if (g_once_init_enter(&once)) {
         task =
-            g_regex_new("CPU: (?<cpu>\\d+) (?:UID: \\d+ )?PID: (?<pid>\\d+) Comm: (?<comm>.*?) "
+            g_regex_new("CPU: (?<cpu>\\d+) (?:UID: \\d+ )?PID: (?<pid>\\d+) Comm: (?<comm>.*?)(?: "
+                        "Kdump: loaded)? "
                         "(?:Not tainted|Tainted: (?<taint>(?:\\[\\w\\]=\\w+,? ?|[A-Z ])+?)) +\\d",
                         G_REGEX_RAW, 0, NULL);
         stuck = g_regex_new(

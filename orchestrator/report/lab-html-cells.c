@@ -7,6 +7,8 @@
 
 /* Above so many, cells that passed as expected have no details of their own. */
 #define DETAILS_MAX 400
+/* And above so many, the page would be too long to open: the rest is in the JSON report. */
+#define CELLS_MAX 5000
 
 static void
 put_fact(GString *out, const char *name, const char *value)
@@ -227,6 +229,7 @@ void
 lab_html_cells(const LabReport *report, GString *out)
 {
     guint left_out = 0;
+    guint shown = 0;
 
     g_string_append(out, "<section id=\"cells\">\n<h2>Cells</h2>\n");
     for (guint i = 0; i < report->cells->len; i++) {
@@ -237,8 +240,12 @@ lab_html_cells(const LabReport *report, GString *out)
             left_out++;
             continue;
         }
-        put_details(report, cell, out);
+        if (shown++ < CELLS_MAX)
+            put_details(report, cell, out);
     }
+    if (shown > CELLS_MAX)
+        lab_html(out, "<p><strong>%u more cells</strong> are in the JSON report.</p>\n",
+                 shown - CELLS_MAX);
     if (left_out)
         lab_html(out, "<p class=\"dim\">%u cells that passed as expected are left out.</p>\n",
                  left_out);

@@ -44,11 +44,13 @@ put_cell(const LabReport *report, const LabReportCell *cell, gboolean numbered, 
     g_string_append(out, "</a>");
     if (lab_brief_is_unexpected(brief))
         g_string_append(out, " <span class=\"unexpected\">unexpected</span>");
+    else if (brief->expected == LAB_EXPECTED_YES && brief->outcome != LAB_OUTCOME_PASS)
+        g_string_append(out, " <span class=\"dim\">as expected</span>");
     if (brief->survived)
         g_string_append(out, " <span class=\"dim\">survived</span>");
     if (brief->title)
         lab_html(out, "<code class=\"title\">%s</code>", brief->title);
-    if (brief->time_to_crash_ms >= 0)
+    if (brief->state == LAB_STATE_RAN && brief->time_to_crash_ms >= 0)
         lab_html(out, "<div class=\"fact\">crash after %s</div>", time);
     put_dump(report, cell, out);
     if (brief->state != LAB_STATE_RAN && brief->why)
@@ -58,20 +60,27 @@ put_cell(const LabReport *report, const LabReportCell *cell, gboolean numbered, 
     g_string_append(out, "</div></div>");
 }
 
+/* Of one group, so many are shown one by one. */
+#define SHOWN_MAX 12
+
 /* Many repetitions: the passes as a count, the others one by one. */
 static void
 put_cells(const LabReport *report, const GPtrArray *cells, GString *out)
 {
     guint passes = 0;
+    guint others = 0;
 
     for (guint i = 0; i < cells->len; i++) {
         const LabReportCell *cell = cells->pdata[i];
         gboolean pass = strcmp(lab_report_word(cell), "pass") == 0;
 
         passes += pass;
-        if (!pass || cells->len == 1)
+        others += !pass;
+        if ((!pass && others <= SHOWN_MAX) || cells->len == 1)
             put_cell(report, cell, cells->len > 1, out);
     }
+    if (others > SHOWN_MAX)
+        lab_html(out, "<div class=\"fact dim\">and %u more: see Cells</div>", others - SHOWN_MAX);
     if (passes && cells->len > 1) {
         g_autofree char *text = g_strdup_printf("pass %u of %u", passes, cells->len);
 

@@ -58,7 +58,7 @@ put_time_to_crash(const LabReport *report, GString *out)
     for (guint i = 0; i < report->cells->len; i++) {
         const LabReportCell *cell = report->cells->pdata[i];
 
-        if (cell->brief->time_to_crash_ms >= 0)
+        if (cell->observation->time_to_crash_ms >= 0)
             add_dot(report, dots, cell, (double)cell->brief->time_to_crash_ms / 1000, " s");
     }
     if (!dots->len)
