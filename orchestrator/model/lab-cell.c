@@ -150,21 +150,31 @@ lab_cell_compute_id(LabCell *cell)
     lab_cell_id_finish(cell, checksum);
 }
 
+/* Appends NAME=VALUE; takes 'value'. */
+static void
+add_variable(GPtrArray *env, const char *name, char *value)
+{
+    g_ptr_array_add(env, g_strdup_printf("%s=%s", name, value));
+    g_free(value);
+}
+
 char **
 lab_cell_environment(const LabCell *cell)
 {
     GPtrArray *env = g_ptr_array_new();
+    gint64 seconds = (cell->stressor.duration_ms + 999) / 1000;
 
-    if (cell->stressor.duration_ms > 0)
-        g_ptr_array_add(env, g_strdup_printf("KREGLAB_DURATION=%" G_GINT64_FORMAT,
-                                             (cell->stressor.duration_ms + 999) / 1000));
-    g_ptr_array_add(env, g_strdup_printf("KREGLAB_CPUS=%d", cell->guest.cpus));
-    g_ptr_array_add(
-        env, g_strdup_printf("KREGLAB_MEMORY_BYTES=%" G_GUINT64_FORMAT, cell->guest.memory_bytes));
-    g_ptr_array_add(env, g_strdup_printf("KREGLAB_NUMA_NODES=%d", cell->guest.numa_nodes));
-    g_ptr_array_add(env, g_strdup_printf("KREGLAB_RECIPE=%s", cell->recipe));
-    g_ptr_array_add(env, g_strdup_printf("KREGLAB_VARIANT=%s", cell->variant));
-    g_ptr_array_add(env, g_strdup_printf("KREGLAB_REPETITION=%d", cell->repetition));
+    if (seconds > 0)
+        add_variable(env, "KREGLAB_DURATION", g_strdup_printf("%" G_GINT64_FORMAT, seconds));
+    add_variable(env, "KREGLAB_CPUS", g_strdup_printf("%d", cell->guest.cpus));
+    add_variable(env, "KREGLAB_MEMORY_MB",
+                 g_strdup_printf("%" G_GUINT64_FORMAT, cell->guest.memory_bytes >> 20));
+    add_variable(env, "KREGLAB_NODES", g_strdup_printf("%d", MAX(cell->guest.numa_nodes, 1)));
+    add_variable(env, "KREGLAB_RELEASE",
+                 g_strdup(cell->kernel_release ? cell->kernel_release : ""));
+    add_variable(env, "KREGLAB_RECIPE", g_strdup(cell->recipe));
+    add_variable(env, "KREGLAB_VARIANT", g_strdup(cell->variant));
+    add_variable(env, "KREGLAB_REPETITION", g_strdup_printf("%d", cell->repetition));
     g_ptr_array_add(env, NULL);
     return (char **)g_ptr_array_free(env, FALSE);
 }

@@ -71,6 +71,6 @@ GChecksum *lab_cell_id_begin(const LabCell *cell);
 void lab_cell_id_finish(LabCell *cell, const GChecksum *begun);
 
 /* What a stressor finds in its environment, as NAME=VALUE: KREGLAB_DURATION (seconds, rounded up;
- * absent without a duration), KREGLAB_CPUS, KREGLAB_MEMORY_BYTES, KREGLAB_NUMA_NODES,
+ * absent without a duration), KREGLAB_CPUS, KREGLAB_MEMORY_MB, KREGLAB_NODES, KREGLAB_RELEASE,
  * KREGLAB_RECIPE, KREGLAB_VARIANT, KREGLAB_REPETITION. g_strfreev. */
 char **lab_cell_environment(const LabCell *cell);

@@ -16,19 +16,9 @@
 static json_t *
 environment(const LabCell *cell)
 {
-    json_t *env = json_array();
-    const LabGuestShape *shape = &cell->guest;
+    g_auto(GStrv) env = lab_cell_environment(cell);
 
-    json_array_append_new(env, json_sprintf("KREGLAB_DURATION=%lld",
-                                            (long long)(cell->stressor.duration_ms + 999) / 1000));
-    json_array_append_new(env, json_sprintf("KREGLAB_CPUS=%d", shape->cpus));
-    json_array_append_new(
-        env, json_sprintf("KREGLAB_MEMORY_MB=%lld", (long long)(shape->memory_bytes >> 20)));
-    json_array_append_new(env, json_sprintf("KREGLAB_NODES=%d", MAX(shape->numa_nodes, 1)));
-    json_array_append_new(env, json_sprintf("KREGLAB_REPETITION=%d", cell->repetition));
-    json_array_append_new(env, json_sprintf("KREGLAB_RELEASE=%s", cell->kernel_release));
-    json_array_append_new(env, json_sprintf("KREGLAB_VARIANT=%s", cell->variant));
-    return env;
+    return lab_json_from_strv((const char *const *)env);
 }
 
 static json_t *

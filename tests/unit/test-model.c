@@ -2,6 +2,7 @@
 /* Recipes and matrices: what is wrong with them, and the cells they make. */
 #include <fcntl.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "lab-error.h"
@@ -37,10 +38,13 @@ tear_down(Fixture *f, gconstpointer data)
     g_free(f->path);
 }
 
+/* Without the fsync of lab_file_write: these are many files. */
 static LabRecipe *
 load(const Fixture *f, const char *text, GError **error)
 {
-    g_assert_true(lab_file_write(f->fd, "recipe.yaml", text, -1, 0644, NULL));
+    LAB_AUTO_FD fd = openat(f->fd, "recipe.yaml", O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
+
+    g_assert_true(lab_fd_write_all(fd, text, strlen(text), NULL));
     return lab_recipe_load(f->path, error);
 }
 
@@ -371,7 +375,7 @@ test_environment(Fixture *f, gconstpointer data)
     cell->stressor.duration_ms = 1500;
     env = lab_cell_environment(cell);
     g_assert_cmpstr(env[0], ==, "KREGLAB_DURATION=2");
-    g_assert_true(g_strv_contains((const char *const *)env, "KREGLAB_MEMORY_BYTES=536870912"));
+    g_assert_true(g_strv_contains((const char *const *)env, "KREGLAB_MEMORY_MB=512"));
 }
 
 static guint
@@ -497,7 +501,7 @@ test_same_build(Fixture *f, gconstpointer data)
     g_assert_cmpuint(cells->len, ==, 3);
 }
 
-/* A hundred thousand cells in two seconds (ten under sanitizers), every id its own. */
+/* A hundred thousand cells in seconds, every id its own. */
 static void
 test_many(Fixture *f, gconstpointer data)
 {
@@ -505,9 +509,10 @@ test_many(Fixture *f, gconstpointer data)
     g_autoptr(GPtrArray) recipes = one_recipe(load_fine(f, full_recipe));
     g_autoptr(LabMatrix) matrix = parse(ALL "repeat: 334\nexclude: [{kernel: none}]\n");
     g_autoptr(GHashTable) ids = g_hash_table_new(g_str_hash, g_str_equal);
-    gint64 start_us = g_get_monotonic_time();
+    /* The processor's time: the machine may be busy with other things. */
+    clock_t start = clock();
     g_autoptr(GPtrArray) cells = lab_matrix_expand(matrix, kernels, recipes, NULL);
-    double seconds = (double)(g_get_monotonic_time() - start_us) / 1e6;
+    double seconds = (double)(clock() - start) / CLOCKS_PER_SEC;
 
     g_test_message("%u cells in %.2f s", cells->len, seconds);
     g_assert_cmpuint(cells->len, ==, 100 * 3 * 334);

@@ -141,7 +141,7 @@ test_deb(void)
     guint asked = 0;
 
     for (gsize i = 0; i < G_N_ELEMENTS(deb_versions); i++) {
-        for (gsize j = 0; j < G_N_ELEMENTS(deb_versions); j++) {
+        for (gsize j = 0; j <= i; j++) {
             int order = lab_version_compare(LAB_VERSION_DEB, deb_versions[i], deb_versions[j]);
             const char *word = order < 0 ? "lt" : order > 0 ? "gt" : "eq";
             const char *const argv[] = {"dpkg", "--compare-versions", deb_versions[i],
@@ -149,6 +149,8 @@ test_deb(void)
             g_auto(LabProcResult) result = {0};
             g_autoptr(GError) error = NULL;
 
+            g_assert_cmpint(
+                order, ==, -lab_version_compare(LAB_VERSION_DEB, deb_versions[j], deb_versions[i]));
             if (!lab_proc_run(argv, NULL, &result, &error)) {
                 g_test_skip(error->message);
                 return;
@@ -159,7 +161,7 @@ test_deb(void)
             asked++;
         }
     }
-    g_assert_cmpuint(asked, ==, G_N_ELEMENTS(deb_versions) * G_N_ELEMENTS(deb_versions));
+    g_assert_cmpuint(asked, ==, G_N_ELEMENTS(deb_versions) * (G_N_ELEMENTS(deb_versions) + 1) / 2);
 }
 
 static void
