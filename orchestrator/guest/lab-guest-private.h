@@ -35,6 +35,8 @@ struct LabGuest {
     GQueue events;   /* LabGuestEvent, owned */
     LabConsole *console;
     LabRecord *record;
+    LabGuestTap tap; /* or NULL */
+    gpointer tap_data;
     int cancel_fd; /* eventfd */
     volatile sig_atomic_t cancelled;
     gboolean started, destroyed;

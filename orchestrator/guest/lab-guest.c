@@ -243,6 +243,13 @@ lab_guest_set_dump_path(LabGuest *guest, const char *path)
     guest->dump_path = g_strdup(path);
 }
 
+void
+lab_guest_tap_console(LabGuest *guest, LabGuestTap tap, gpointer data)
+{
+    guest->tap = tap;
+    guest->tap_data = data;
+}
+
 gboolean
 lab_guest_destroy(LabGuest *guest, GError **error)
 {

@@ -72,6 +72,11 @@ gboolean lab_guest_agent_send(LabGuest *guest, const json_t *message, const void
 /* Bytes to the serial console; 'sysrq' sends a BREAK-less magic where the agent cannot. */
 gboolean lab_guest_console_send(LabGuest *guest, const char *bytes, gsize length, GError **error);
 
+/* Calls 'tap' with the console's bytes as they come, besides all else: for a terminal. NULL: no
+ * more. Called from within lab_guest_next(). */
+typedef void (*LabGuestTap)(const void *bytes, gsize length, gpointer data);
+void lab_guest_tap_console(LabGuest *guest, LabGuestTap tap, gpointer data);
+
 gboolean lab_guest_inject_nmi(LabGuest *guest, GError **error);
 /* Registers of all vCPUs as text, through the monitor. g_free. */
 char *lab_guest_registers(LabGuest *guest, GError **error);

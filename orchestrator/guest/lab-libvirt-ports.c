@@ -20,6 +20,8 @@ on_console(const void *bytes, gsize length, gpointer data)
     LabLibvirt *guest = data;
     g_autoptr(GError) error = NULL;
 
+    if (length > 0 && guest->base.tap)
+        guest->base.tap(bytes, length, guest->base.tap_data);
     if (length == 0)
         lab_console_flush_line(guest->base.console, lab_guest_now_ms(&guest->base));
     else if (!lab_console_feed(guest->base.console, bytes, length, lab_guest_now_ms(&guest->base),

@@ -35,7 +35,7 @@ typedef struct {
     gint64 at_us; /* monotonic; 0: no sample */
 } LabHostSample;
 
-typedef struct {
+typedef struct LabLife {
     LabCell *cell;
     LabPaths *paths;
     LabKernel *kernel; /* NULL in replays */
@@ -94,6 +94,7 @@ typedef struct {
     char *dump_error;
 
     /* the stressor's output */
+    void (*output)(struct LabLife *life, gboolean is_stderr, const void *bytes, gsize length);
     int stressor_log; /* descriptor, -1 */
     guint64 stressor_bytes;
     GString *stressor_line;

@@ -194,12 +194,16 @@ on_output(LabLife *life, const json_t *message, GBytes *data, GError **error)
 {
     gsize length = 0;
     const char *bytes = data ? g_bytes_get_data(data, &length) : NULL;
+    gboolean is_stdout;
     gsize room;
 
     if (!bytes || life->stressor_id < 0 || lab_json_int(message, "id", -1) != life->stressor_id)
         return TRUE;
-    if (g_strcmp0(lab_json_string(message, "stream"), "stdout") == 0)
+    is_stdout = g_strcmp0(lab_json_string(message, "stream"), "stdout") == 0;
+    if (is_stdout)
         scan_metrics(life, bytes, length);
+    if (life->output)
+        life->output(life, !is_stdout, bytes, length);
     room = life->stressor_bytes < MAX_STRESSOR_LOG ? MAX_STRESSOR_LOG - life->stressor_bytes : 0;
     life->stressor_bytes += length;
     if (life->stressor_log < 0 || room == 0)
@@ -272,6 +276,8 @@ on_dump_end(LabLife *life, const LabGuestEvent *event)
     life->dump_bytes = (gint64)event->bytes;
     g_free(life->dump_error);
     life->dump_error = event->text ? lab_text_clean(event->text, -1, FALSE) : NULL;
+    if (life->dump_error && strcasestr(life->dump_error, "out of memory"))
+        life->capture_out_of_memory = TRUE;
 }
 
 static gboolean

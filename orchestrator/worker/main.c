@@ -23,6 +23,7 @@ static const struct {
     {"intake", "take a kernel into the store", lab_verb_intake},
     {"module-build", "build a module against a kernel", lab_verb_module_build},
     {"probe", "say what works on this host", lab_verb_probe},
+    {"shell", "a shell in a guest, on this terminal", lab_verb_shell},
 };
 
 static void
