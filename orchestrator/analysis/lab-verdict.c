@@ -116,6 +116,10 @@ lab_verdict_of(const LabGroup *baseline, const LabGroup *candidate, char **why)
             *why = silence(group, sides[i]);
             return LAB_VERDICT_NOT_COMPARABLE;
         }
+    }
+    for (gsize i = 0; i < 2; i++) {
+        const LabGroup *group = groups[i];
+
         /* What was not provoked was not fixed. */
         if (group->usable == 0 || (!group->bad && group->not_reached >= group->usable)) {
             *why = g_strdup_printf("%u of %u runs of the %s did not reach what the recipe provokes",

@@ -92,6 +92,7 @@ static const Row rows[] = {
     {{HUNG}, {SKIPPED}, LAB_VERDICT_NOT_COMPARABLE, "lacks CONFIG_KSM=y"},
     {{SKIPPED}, {PASS}, LAB_VERDICT_NOT_COMPARABLE, "baseline was skipped"},
     {{HUNG}, {NULL}, LAB_VERDICT_NOT_COMPARABLE, "no result yet"},
+    {{NOT_REACHED}, {NULL}, LAB_VERDICT_NOT_COMPARABLE, "no result yet"},
     {{HUNG, INFRA}, {INFRA, PASS}, LAB_VERDICT_FIXED, "1 of 1"},
     {{PASS}, {"{'state':'infra','outcome':'crash'}"}, LAB_VERDICT_NOT_COMPARABLE, NULL},
     {{PASS}, {"{'state':'nonsense'}"}, LAB_VERDICT_NOT_COMPARABLE, NULL},
