@@ -72,6 +72,23 @@ is "with modules" "$("$KREGLAB" kernel show --json 7.0.1 | jq .has_modules)" tru
 is "a bare image, named" \
     "$("$KREGLAB" kernel add -q --name mine "$(package image 5.4.0-x bzImage)")" mine
 is "has its release" "$("$KREGLAB" kernel show --json mine | jq -r .release)" 5.4.0-x
+mkdir -p "$T/tree/arch/x86/boot" "$T/tree/fs" "$T/modules/kernel"
+echo CONFIG_SMP=y >"$T/tree/.config"
+touch "$T/tree/Makefile"
+is "a build tree without an image: status 2" "$(status "$KREGLAB" kernel add "$T/tree")" 2
+has "with the cure" "$T/err" 'run make there first'
+package image 5.9.0-t tree/arch/x86/boot/bzImage >/dev/null
+package module 5.9.0-t tree/fs/hello.ko.xz >/dev/null
+is "a build tree" "$("$KREGLAB" kernel add -q "$T/tree")" 5.9.0-t
+is "with modules, and as its own headers" \
+    "$("$KREGLAB" kernel show --json 5.9 | jq -c '[.has_modules, .has_headers, .format]')" \
+    '[true,true,"tree"]'
+"$KREGLAB" kernel remove -q 5.9
+package module 5.9.1-t modules/kernel/hello.ko.xz >/dev/null
+is "an image with a modules directory" \
+    "$("$KREGLAB" kernel add -q "$(package image 5.9.1-t bare)" "$T/modules")" 5.9.1-t
+is "has its modules" "$("$KREGLAB" kernel show --json 5.9 | jq .has_modules)" true
+"$KREGLAB" kernel remove -q 5.9
 is "another of that name: status 2" \
     "$(status "$KREGLAB" kernel add --name mine "$(package image 5.5.0-x other)")" 2
 has "with a word" "$T/err" 'another kernel of the name'

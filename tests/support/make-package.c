@@ -5,6 +5,7 @@
  *   new-deb     the same in the layout of Debian since 6.19 (image only)
  *   image       a bzImage
  *   vmlinux     an ELF
+ *   module      a packed module (.ko.xz)
  *   hostile     a .deb with a path that leads out
  *   no-image    a .deb with a module alone
  */
@@ -47,6 +48,8 @@ make(const char *kind, const char *release)
         return g_steal_pointer(&image);
     if (strcmp(kind, "vmlinux") == 0)
         return g_steal_pointer(&vmlinux);
+    if (strcmp(kind, "module") == 0)
+        return g_steal_pointer(&packed);
     if (strcmp(kind, "hostile") == 0)
         return fake_deb(name, "1.0-1", hostile, ARCHIVE_FILTER_XZ);
     if (strcmp(kind, "no-image") == 0)
