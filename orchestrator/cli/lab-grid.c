@@ -429,7 +429,7 @@ lab_grid_draw(const LabGrid *grid, GPtrArray *lines, int columns, int rows, gboo
     draw_heading(grid, lines, columns, names, n_kernels, color);
     for (guint row = first; row < first + shown && row < grid->rows->len; row++)
         draw_row(grid, lines, row, columns, names, n_kernels, color, beat);
-    if (cut) {
+    if (cut && rows > 3) {
         Line line = begin_line(columns, color);
         g_autofree char *more = g_strdup_printf("… %u more rows", grid->rows->len - shown);
 
