@@ -3,9 +3,11 @@
  * A matrix to cells. What depends on recipe and variant alone is merged once, into a template; a
  * cell is a copy of it with kernel and repetition filled in.
  */
+#include <fcntl.h>
 #include <string.h>
 
 #include "lab-error.h"
+#include "lab-file.h"
 #include "lab-log.h"
 #include "lab-matrix.h"
 #include "lab-schema.h"
@@ -13,8 +15,9 @@
 #include "lab-units.h"
 #include "lab-version.h"
 
-#define MAX_CELLS     1000000
-#define RUN_MARGIN_MS 60000 /* after the stressor's duration */
+#define HOTFIX_MAX_BYTES (64u << 20)
+#define MAX_CELLS        250000 /* of some 2 kB each */
+#define RUN_MARGIN_MS    60000  /* after the stressor's duration */
 
 typedef struct {
     const LabMatrix *matrix;
@@ -288,6 +291,27 @@ apply_needs(LabCell *cell, const LabRecipe *recipe)
     cell->guest.cpus = MAX(cell->guest.cpus, cell->guest.numa_nodes);
 }
 
+/* A matrix's own hotfix lies outside the recipe's folder: its content has to be in the id too. */
+static gboolean
+digest_hotfix(LabCell *cell, GError **error)
+{
+    g_autofree char *content = NULL;
+    g_autoptr(GError) local = NULL;
+    gsize length;
+
+    if (!cell->setup.hotfix || !g_path_is_absolute(cell->setup.hotfix))
+        return TRUE;
+    content = lab_file_read(AT_FDCWD, cell->setup.hotfix, HOTFIX_MAX_BYTES, &length, &local);
+    if (!content) {
+        g_set_error(error, LAB_CONFIG_ERROR, LAB_ERROR_NOT_FOUND, "hotfix of variant '%s': %s",
+                    cell->variant, local->message);
+        return FALSE;
+    }
+    cell->setup.hotfix_digest =
+        g_compute_checksum_for_data(G_CHECKSUM_SHA256, (const guchar *)content, length);
+    return TRUE;
+}
+
 /* Everything but kernel, expectations and repetition. */
 static LabCell *
 make_template(const LabMatrix *matrix, const LabRecipe *recipe, const LabVariant *variant,
@@ -399,8 +423,9 @@ templates_free(gpointer pointer)
     g_free(templates);
 }
 
+/* NULL and error when a hotfix cannot be read. */
 static Templates *
-make_templates(const Expansion *e, const LabRecipe *recipe)
+make_templates(const Expansion *e, const LabRecipe *recipe, GError **error)
 {
     Templates *t = g_new0(Templates, 1);
 
@@ -410,15 +435,26 @@ make_templates(const Expansion *e, const LabRecipe *recipe)
     t->n_of_recipe = recipe->variants->len;
     g_ptr_array_extend(t->variants, recipe->variants, NULL, NULL);
     g_ptr_array_extend(t->variants, e->matrix->own_variants, NULL, NULL);
-    for (guint i = 0; i < t->variants->len; i++)
-        g_ptr_array_add(
-            t->cells, make_template(e->matrix, recipe, t->variants->pdata[i], i >= t->n_of_recipe));
+    for (guint i = 0; i < t->variants->len; i++) {
+        LabCell *cell =
+            make_template(e->matrix, recipe, t->variants->pdata[i], i >= t->n_of_recipe);
+
+        g_ptr_array_add(t->cells, cell);
+        if (!digest_hotfix(cell, error)) {
+            templates_free(t);
+            return NULL;
+        }
+    }
     return t;
 }
 
-static gboolean
-expand_kernel(Expansion *e, const LabKernel *kernel, const GPtrArray *all_templates, GError **error)
+/* Adds the cells of one kernel, or only counts them. */
+static guint64
+expand_kernel(Expansion *e, const LabKernel *kernel, const GPtrArray *all_templates,
+              gboolean only_count)
 {
+    guint64 count = 0;
+
     for (guint r = 0; r < all_templates->len; r++) {
         const Templates *t = all_templates->pdata[r];
 
@@ -426,18 +462,32 @@ expand_kernel(Expansion *e, const LabKernel *kernel, const GPtrArray *all_templa
             int repeat = repetitions(e, kernel, t->recipe, r < e->n_chosen, t->variants->pdata[v],
                                      v >= t->n_of_recipe);
 
-            if (e->cells->len + (guint)repeat > MAX_CELLS) {
-                g_set_error(error, LAB_CONFIG_ERROR, LAB_ERROR_LIMIT,
-                            "the matrix has more than %d cells: choose fewer kernels, recipes or "
-                            "repetitions",
-                            MAX_CELLS);
-                return FALSE;
-            }
-            if (repeat > 0)
+            count += (guint64)repeat;
+            if (repeat > 0 && !only_count)
                 add_cells(e, t->cells->pdata[v], kernel, t->recipe, repeat);
         }
     }
-    return TRUE;
+    return count;
+}
+
+static gboolean
+count_is_sane(Expansion *e, const GPtrArray *templates, GError **error)
+{
+    guint64 count = 0;
+
+    for (guint i = 0; i < e->kernels->len; i++)
+        count += expand_kernel(e, e->kernels->pdata[i], templates, TRUE);
+    if (count > 0 && count <= MAX_CELLS)
+        return TRUE;
+    if (count == 0)
+        g_set_error(error, LAB_CONFIG_ERROR, LAB_ERROR_NOT_FOUND,
+                    "the matrix has no cells: its 'exclude' takes all of them away");
+    else
+        g_set_error(error, LAB_CONFIG_ERROR, LAB_ERROR_LIMIT,
+                    "the matrix has %" G_GUINT64_FORMAT " cells, more than %d: choose fewer "
+                    "kernels, recipes or repetitions",
+                    count, MAX_CELLS);
+    return FALSE;
 }
 
 static gboolean
@@ -448,16 +498,18 @@ expand(Expansion *e, const GPtrArray *recipes, GError **error)
     if (!choose_kernels(e, error) || !choose_recipes(e, recipes, error) ||
         !check_variants(e, error))
         return FALSE;
-    for (guint i = 0; i < e->recipes->len; i++)
-        g_ptr_array_add(templates, make_templates(e, e->recipes->pdata[i]));
-    for (guint i = 0; i < e->kernels->len; i++)
-        if (!expand_kernel(e, e->kernels->pdata[i], templates, error))
+    for (guint i = 0; i < e->recipes->len; i++) {
+        Templates *t = make_templates(e, e->recipes->pdata[i], error);
+
+        if (!t)
             return FALSE;
-    if (e->cells->len > 0)
-        return TRUE;
-    g_set_error(error, LAB_CONFIG_ERROR, LAB_ERROR_NOT_FOUND,
-                "the matrix has no cells: its 'exclude' takes all of them away");
-    return FALSE;
+        g_ptr_array_add(templates, t);
+    }
+    if (!count_is_sane(e, templates, error))
+        return FALSE;
+    for (guint i = 0; i < e->kernels->len; i++)
+        expand_kernel(e, e->kernels->pdata[i], templates, FALSE);
+    return TRUE;
 }
 
 GPtrArray *

@@ -29,7 +29,8 @@ typedef struct {
     char **sysfs;         /* "/sys/…=1"; never NULL */
     char **modules;       /* modules of the kernel's own to load; never NULL */
     char **args;          /* variant: replaces the stressor's arguments; NULL: unchanged */
-    char *hotfix;         /* a .ko to load before the stressor; or NULL */
+    char *hotfix;         /* a .ko, or a folder of the recipe; or NULL */
+    char *hotfix_digest;  /* SHA-256 of a hotfix that is not in the recipe's folder; or NULL */
     LabGuestShape *guest; /* overrides where set; or NULL */
 } LabSetup;
 

@@ -102,6 +102,7 @@ static const LabField setup_fields[] = {
     {"args", LAB_FIELD_STRINGS, offsetof(LabSetup, args), "the stressor's arguments",
      .nullable = TRUE},
     {"hotfix", LAB_FIELD_STRING, offsetof(LabSetup, hotfix), "module to load before the stressor"},
+    {"hotfix_digest", LAB_FIELD_STRING, offsetof(LabSetup, hotfix_digest), "SHA-256 of it"},
     {"guest", LAB_FIELD_POINTER, offsetof(LabSetup, guest), "shape of the guest",
      .schema = &lab_guest_override_table},
     {NULL},

@@ -15,6 +15,15 @@ typedef struct {
     int fd;
 } Fixture;
 
+/* Without the fsync of lab_file_write: these are many files. */
+static void
+write_file(int dirfd, const char *name, const char *text)
+{
+    LAB_AUTO_FD fd = openat(dirfd, name, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
+
+    g_assert_true(lab_fd_write_all(fd, text, strlen(text), NULL));
+}
+
 static void
 set_up(Fixture *f, gconstpointer data)
 {
@@ -24,9 +33,9 @@ set_up(Fixture *f, gconstpointer data)
     f->path = g_build_filename(f->root, "sample", NULL);
     f->fd = lab_dir_make(AT_FDCWD, f->path, 0755, NULL);
     g_assert_cmpint(f->fd, >=, 0);
-    g_assert_true(lab_file_write(f->fd, "p.c", "int main(void) { return 0; }\n", -1, 0644, NULL));
+    write_file(f->fd, "p.c", "int main(void) { return 0; }\n");
     module = lab_dir_make(f->fd, "module", 0755, NULL);
-    g_assert_true(lab_file_write(module, "Kbuild", "obj-m := m.o\n", -1, 0644, NULL));
+    write_file(module, "Kbuild", "obj-m := m.o\n");
 }
 
 static void
@@ -38,13 +47,10 @@ tear_down(Fixture *f, gconstpointer data)
     g_free(f->path);
 }
 
-/* Without the fsync of lab_file_write: these are many files. */
 static LabRecipe *
 load(const Fixture *f, const char *text, GError **error)
 {
-    LAB_AUTO_FD fd = openat(f->fd, "recipe.yaml", O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
-
-    g_assert_true(lab_fd_write_all(fd, text, strlen(text), NULL));
+    write_file(f->fd, "recipe.yaml", text);
     return lab_recipe_load(f->path, error);
 }
 
@@ -83,13 +89,13 @@ test_digest(Fixture *f, gconstpointer data)
     g_autoptr(LabRecipe) third = NULL;
     g_autoptr(LabRecipe) fourth = NULL;
 
-    g_assert_true(lab_file_write(f->fd, ".hidden", "x", -1, 0644, NULL));
+    write_file(f->fd, ".hidden", "x");
     second = load_fine(f, HEAD);
     g_assert_cmpstr(first->digest, ==, second->digest);
-    g_assert_true(lab_file_write(f->fd, "module/m.c", "x", -1, 0644, NULL));
+    write_file(f->fd, "module/m.c", "x");
     third = load_fine(f, HEAD);
     g_assert_cmpstr(first->digest, !=, third->digest);
-    g_assert_true(lab_file_write(f->fd, "module/m.c", "y", -1, 0644, NULL));
+    write_file(f->fd, "module/m.c", "y");
     fourth = load_fine(f, HEAD);
     g_assert_cmpstr(third->digest, !=, fourth->digest);
     g_assert_cmpint(symlinkat("/etc/passwd", f->fd, "link"), ==, 0);
@@ -421,7 +427,8 @@ static const struct {
     {"kernels: [\"*\"]\nrecipes: [sample]\nvariants: [stock, nope]\n",
      "none of the recipes has a variant 'nope'"},
     {"kernels: [\"*\"]\nrecipes: [sample]\nexclude: [{recipe: sample}]\n", "has no cells"},
-    {"kernels: [\"*\"]\nrecipes: [sample]\nrepeat: 100000\n", "more than 1000000 cells"},
+    {"kernels: [\"*\"]\nrecipes: [sample]\nrepeat: 100000\n",
+     "the matrix has 1200000 cells, more than 250000"},
 };
 
 static void
@@ -501,6 +508,31 @@ test_same_build(Fixture *f, gconstpointer data)
     g_assert_cmpuint(cells->len, ==, 3);
 }
 
+/* A hotfix that a matrix brings along is outside of the recipe's digest, but not of the id. */
+static void
+test_own_hotfix(Fixture *f, gconstpointer data)
+{
+    g_autoptr(GPtrArray) kernels = make_kernels(1);
+    g_autoptr(GPtrArray) recipes = one_recipe(load_fine(f, HEAD));
+    g_autofree char *text =
+        g_strdup_printf(ALL "own_variants: [{name: fixed, hotfix: \"%s/fix.ko\"}]\n", f->root);
+    g_autofree char *file = g_build_filename(f->root, "fix.ko", NULL);
+    g_autoptr(LabMatrix) matrix = parse(text);
+    g_autoptr(GPtrArray) first = NULL;
+    g_autoptr(GPtrArray) second = NULL;
+    g_autoptr(GError) error = NULL;
+
+    g_assert_null(lab_matrix_expand(matrix, kernels, recipes, &error));
+    g_assert_error(error, LAB_CONFIG_ERROR, LAB_ERROR_NOT_FOUND);
+    write_file(AT_FDCWD, file, "one");
+    first = lab_matrix_expand(matrix, kernels, recipes, NULL);
+    write_file(AT_FDCWD, file, "two");
+    second = lab_matrix_expand(matrix, kernels, recipes, NULL);
+    g_assert_cmpuint(first->len, ==, 2);
+    g_assert_cmpstr(((LabCell *)first->pdata[0])->id, ==, ((LabCell *)second->pdata[0])->id);
+    g_assert_cmpstr(((LabCell *)first->pdata[1])->id, !=, ((LabCell *)second->pdata[1])->id);
+}
+
 /* A hundred thousand cells in seconds, every id its own. */
 static void
 test_many(Fixture *f, gconstpointer data)
@@ -545,6 +577,7 @@ main(int argc, char **argv)
     g_test_add_func("/model/matrix/mistakes", test_matrix_mistakes);
     g_test_add_func("/model/matrix/yaml", test_matrix_yaml);
     ADD("matrix/same-build", test_same_build);
+    ADD("matrix/own-hotfix", test_own_hotfix);
     ADD("matrix/many", test_many);
     return g_test_run();
 }
