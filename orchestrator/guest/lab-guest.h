@@ -34,11 +34,11 @@ typedef enum {
     LAB_GUEST_EVENT_DUMP_BEGIN, /* the capture kernel's agent started to send */
     LAB_GUEST_EVENT_DUMP_DATA,  /* bytes: so far */
     LAB_GUEST_EVENT_DUMP_END,   /* bytes: all; text: NULL when complete, else what went wrong */
-    LAB_GUEST_EVENT_PVPANIC,
-    LAB_GUEST_EVENT_RESET,     /* the guest reset itself (domain is stopped) */
-    LAB_GUEST_EVENT_SHUTDOWN,  /* the guest powered off */
-    LAB_GUEST_EVENT_GONE,      /* QEMU ended by itself; text: why (tail of its stderr) */
-    LAB_GUEST_EVENT_CANCELLED, /* lab_guest_cancel() was called (signal handler) */
+    LAB_GUEST_EVENT_PVPANIC,    /* the guest runs on to the end of its message: pause it yourself */
+    LAB_GUEST_EVENT_RESET,      /* the guest reset itself (domain is stopped) */
+    LAB_GUEST_EVENT_SHUTDOWN,   /* the guest powered off */
+    LAB_GUEST_EVENT_GONE,       /* QEMU ended by itself; text: why (tail of its stderr) */
+    LAB_GUEST_EVENT_CANCELLED,  /* lab_guest_cancel() was called (signal handler) */
 } LabGuestEventType;
 
 typedef struct {
@@ -54,7 +54,14 @@ typedef struct {
 void lab_guest_event_free(LabGuestEvent *event);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(LabGuestEvent, lab_guest_event_free)
 
+/* The runtime directory is lab_runtime_path() of lab-runtime.h. The cell's accelerator 'auto' is
+ * settled at the start (lab-accel.h). The cell directory also gets domain.xml, qemu.log, and the
+ * recording (agent.jsonl, events.jsonl) that, with console.log, lab_guest_new_replay() plays. */
 LabGuest *lab_guest_new_libvirt(const LabGuestConfig *config, GError **error);
+/* 'directory': console.log with marks (needed), agent.jsonl, events.jsonl, vmcore. Time is virtual:
+ * it jumps to the next recorded entry. Requests are matched by verb and order; one that the
+ * recording lacks is refused with ENOSYS. Kernel, initramfs and the runtime directory may be NULL.
+ */
 LabGuest *lab_guest_new_replay(const LabGuestConfig *config, const char *directory, GError **error);
 void lab_guest_free(LabGuest *guest); /* destroys the domain and removes its files */
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(LabGuest, lab_guest_free)

@@ -161,13 +161,12 @@ static char *
 find_log(LabLibvirt *guest)
 {
     g_autofree char *file = g_strconcat(guest->name, ".log", NULL);
-    g_autofree char *candidates[] = {
-        g_build_filename(guest->base.runtime_directory, "root/log/qemu", file, NULL),
-        g_build_filename(g_get_user_cache_dir(), "libvirt/qemu/log", file, NULL),
-        g_build_filename("/var/log/libvirt/qemu", file, NULL),
-    };
+    g_auto(GStrv) candidates = g_new0(char *, 4);
 
-    for (gsize i = guest->uri ? 1 : 0; i < G_N_ELEMENTS(candidates); i++)
+    candidates[0] = g_build_filename(guest->base.runtime_directory, "root/log/qemu", file, NULL);
+    candidates[1] = g_build_filename(g_get_user_cache_dir(), "libvirt/qemu/log", file, NULL);
+    candidates[2] = g_build_filename("/var/log/libvirt/qemu", file, NULL);
+    for (gsize i = guest->uri ? 1 : 0; candidates[i]; i++)
         if (access(candidates[i], R_OK) == 0)
             return g_strdup(candidates[i]);
     return NULL;

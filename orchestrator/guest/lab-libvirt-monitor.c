@@ -150,8 +150,11 @@ filter(const char *from, const char *to, gint64 deadline_us)
     (void)unlink(to);
     if (lab_proc_check(argv, &options, &result, &error) && stat(to, &st) == 0 && st.st_size > 0)
         return TRUE;
-    lab_info("the dump stays unfiltered: %s",
-             error ? error->message : "makedumpfile wrote nothing");
+    lab_info("the dump stays unfiltered: makedumpfile cannot filter it (%s)",
+             result.status != 0 && !result.timed_out
+                 ? "no vmcoreinfo, or KASLR moved the direct map, which a dump from outside lacks"
+             : error ? error->message
+                     : "it wrote nothing");
     (void)unlink(to);
     return FALSE;
 }

@@ -22,6 +22,7 @@
 #define END_GRACE_MS 300
 #define DESTROY_MS   10000
 #define END_WAIT_MS  2000
+#define KILL_WAIT_MS 500
 
 static gint64
 libvirt_now_ms(LabGuest *base)
@@ -326,8 +327,10 @@ end_domain(LabLibvirt *guest, GError **error)
 {
     gboolean ok = TRUE;
 
-    if (guest->qemu)
+    if (guest->qemu) {
         lab_qemu_kill(guest->qemu);
+        lab_qemu_wait(guest->qemu, KILL_WAIT_MS); /* libvirt would look every 200 ms */
+    }
     if (guest->domain && virDomainDestroyFlags(guest->domain, VIR_DOMAIN_DESTROY_DEFAULT) < 0 &&
         virGetLastErrorCode() != VIR_ERR_NO_DOMAIN &&
         virGetLastErrorCode() != VIR_ERR_OPERATION_INVALID)

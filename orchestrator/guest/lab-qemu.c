@@ -19,6 +19,9 @@
 
 #define GUARD_MAX     64
 #define REAP_EVERY_US 10000
+#define GUARD_NAME    "kreglab-guard"
+/* PF_FORKNOEXEC of include/linux/sched.h */
+#define FORKED_NOT_EXECED 0x40u
 
 struct LabQemu {
     gatomicrefcount references; /* ours and the thread's */
@@ -52,7 +55,7 @@ guard_main(int pipe_fd)
     pid_t pid;
 
     setsid();
-    prctl(PR_SET_NAME, "kreglab-guard");
+    prctl(PR_SET_NAME, GUARD_NAME);
     signal(SIGTERM, SIG_IGN);
     signal(SIGINT, SIG_IGN);
     signal(SIGHUP, SIG_IGN);
@@ -77,15 +80,24 @@ guard_main(int pipe_fd)
     _exit(0);
 }
 
-/* A QEMU in a session of its own. libvirt waits itself for what it started directly: QEMU's
- * `-daemonize` front (it is of our session) and its own half-way children (they carry our name). */
+/* An orphan that became our child: a program in a session of its own. libvirt waits itself for what
+ * it started directly, which is of our session (QEMU's `-daemonize` front) or never became another
+ * program (its half-way children; the guards of dead workers are that, too, but they have a name).
+ */
 static gboolean
-is_orphaned_qemu(pid_t pid, pid_t session)
+is_orphan(pid_t pid, pid_t our_session)
 {
-    g_autofree char *path = g_strdup_printf("/proc/%d/comm", (int)pid);
-    g_autofree char *name = lab_file_read(AT_FDCWD, path, 64, NULL, NULL);
+    g_autofree char *path = g_strdup_printf("/proc/%d/stat", (int)pid);
+    g_autofree char *text = lab_file_read(AT_FDCWD, path, 4096, NULL, NULL);
+    const char *behind_name = text ? strrchr(text, ')') : NULL;
+    int session = 0;
+    unsigned int flags = 0;
 
-    return name && g_str_has_prefix(name, "qemu") && getsid(pid) != session;
+    /* proc(5): pid (comm) state ppid pgrp session tty_nr tpgid flags */
+    if (!behind_name || sscanf(behind_name, ") %*c %*d %*d %d %*d %*d %u", &session, &flags) != 2)
+        return FALSE;
+    return session != our_session &&
+           (!(flags & FORKED_NOT_EXECED) || strstr(text, "(" GUARD_NAME ")"));
 }
 
 /* Runs for the life of the process: libvirt may ask QEMUs for capabilities in any call. */
@@ -98,7 +110,7 @@ reaper_thread(gpointer data)
         siginfo_t info = {0};
 
         if (waitid(P_ALL, 0, &info, WEXITED | WNOHANG | WNOWAIT) == 0 && info.si_pid > 0 &&
-            info.si_pid != g_atomic_int_get(&watched) && is_orphaned_qemu(info.si_pid, session))
+            info.si_pid != g_atomic_int_get(&watched) && is_orphan(info.si_pid, session))
             waitpid(info.si_pid, NULL, WNOHANG);
         else
             g_usleep(REAP_EVERY_US);
