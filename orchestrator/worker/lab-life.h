@@ -128,7 +128,9 @@ gboolean lab_life_prepare(LabLife *life, GError **error);
 /* What this kernel lacks of the cell's needs and the lab's own: a sentence (g_free), or NULL. */
 char *lab_life_lacks(LabKernel *kernel, const LabCell *cell);
 /* The complete command line. g_free. */
-char *lab_life_cmdline(const LabCell *cell, guint crashkernel_mib);
+char *lab_life_cmdline(const LabCell *cell, const LabKernel *kernel, guint crashkernel_mib);
+/* What tells the guest the frequency of its TSC: options with a leading blank, or "". g_free. */
+char *lab_life_clock_options(const LabKernel *kernel);
 /* Puts 'source' into the guest's payload folder as 'name' before the stressor starts; borrowed. */
 const LabPayload *
 lab_life_add_payload(LabLife *life, const char *name, const char *source, int mode);
