@@ -48,7 +48,8 @@ lab_libvirt_registers(LabGuest *base, GError **error)
 {
     LabLibvirt *guest = (LabLibvirt *)base;
     char *answer = NULL;
-    char *text;
+    g_auto(GStrv) lines = NULL;
+    g_autofree char *joined = NULL;
 
     if (!need_domain(guest, error))
         return NULL;
@@ -57,9 +58,10 @@ lab_libvirt_registers(LabGuest *base, GError **error)
         lab_connect_set_error(error, "reading the registers");
         return NULL;
     }
-    text = lab_text_clean(answer, -1, TRUE);
+    lines = g_strsplit(answer, "\r", -1); /* HMP ends its lines with "\r\n" */
     free(answer);
-    return text;
+    joined = g_strjoinv("", lines);
+    return lab_text_clean(joined, -1, TRUE);
 }
 
 gboolean

@@ -14,6 +14,11 @@
 #define DUMP_SLACK     (64u << 20)
 #define MAX_AGENT_DATA (1u << 20)
 
+/* A guest writes its console byte by byte, and QEMU passes each on: without a pause a line costs a
+ * hundred turns of the loop. */
+#define TRICKLE_BYTES    512
+#define TRICKLE_PAUSE_US 1000
+
 static void
 on_console(const void *bytes, gsize length, gpointer data)
 {
@@ -30,6 +35,8 @@ on_console(const void *bytes, gsize length, gpointer data)
         guest->console_trouble = TRUE;
         lab_warn("console.log is incomplete: %s", error->message);
     }
+    if (length > 0 && length < TRICKLE_BYTES)
+        g_usleep(TRICKLE_PAUSE_US);
 }
 
 static void

@@ -277,20 +277,20 @@ attach(GSource *source, GSourceFunc function, gpointer data)
     return source;
 }
 
-/* One turn of the main loop, of at most 'wait_ms'. */
+/* One turn of the main loop, of at most 'wait_ms'. GLib ends a turn whenever a source with a
+ * descriptor comes or goes, so the one that watches for cancelling stays. */
 static void
 turn(LabLibvirt *guest, gint64 wait_ms)
 {
     gboolean fired = FALSE;
     GSource *timeout = attach(g_timeout_source_new((guint)MAX(wait_ms, 0)), on_timeout, &fired);
-    GSource *cancel = attach(g_unix_fd_source_new(guest->base.cancel_fd, G_IO_IN),
-                             (GSourceFunc)(void (*)(void))on_cancel, NULL);
 
+    if (!guest->cancel_source)
+        guest->cancel_source = attach(g_unix_fd_source_new(guest->base.cancel_fd, G_IO_IN),
+                                      (GSourceFunc)(void (*)(void))on_cancel, NULL);
     g_main_context_iteration(NULL, TRUE);
     g_source_destroy(timeout);
     g_source_unref(timeout);
-    g_source_destroy(cancel);
-    g_source_unref(cancel);
 }
 
 static LabGuestEvent *
@@ -404,6 +404,10 @@ libvirt_free(LabGuest *base)
         virConnectDomainEventDeregisterAny(guest->connection, guest->lifecycle_id);
     if (guest->connection && guest->monitor_id >= 0)
         virConnectDomainQemuMonitorEventDeregister(guest->connection, guest->monitor_id);
+    if (guest->cancel_source) {
+        g_source_destroy(guest->cancel_source);
+        g_source_unref(guest->cancel_source);
+    }
     if (guest->domain)
         virDomainFree(guest->domain);
     if (guest->connection)

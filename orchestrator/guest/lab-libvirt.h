@@ -30,6 +30,7 @@ typedef struct {
     gboolean in_dump;
     char *dump_trouble;       /* why it cannot become a file any more, or NULL */
     guint64 dump_announced;   /* bytes at the last DUMP_DATA event */
+    GSource *cancel_source;   /* watches base.cancel_fd; NULL before the first turn */
     gint64 started_us;        /* monotonic */
     gint64 end_seen_us;       /* when QEMU's end was noticed; 0: it lives */
     char *shutdown_reason;    /* QMP's word for why the guest stopped, or NULL */
