@@ -214,7 +214,7 @@ write_result(LabLife *life, GError **error)
     life->found->duration_ms = (g_get_monotonic_time() - life->started_us) / 1000;
     result = lab_findings_to_result(life->found);
     if (!lab_json_write(life->dirfd, "result.json", result, 0600, error)) {
-        g_prefix_error(error, "writing result.json: ");
+        g_prefix_error(error, "the result cannot be kept (make room, then resume the run): ");
         return FALSE;
     }
     lab_life_tell_result(life, result);
@@ -241,6 +241,7 @@ lab_life_run(LabLife *life, GError **error)
     if (life->guest) {
         g_autoptr(GError) bad = NULL;
 
+        lab_life_enter(life, "check");
         if (!lab_life_read_logs(life, &bad))
             blame_lab(life, bad);
     }

@@ -240,7 +240,7 @@ prepare_initramfs(LabLife *life, GError **error)
         !(life->initramfs = lab_initramfs_make(&spec, life->paths->cache, &problem))) {
         /* A module that the kernel has not is the kernel's lack, not a mistake of anybody. */
         if (!g_error_matches(problem, LAB_CONFIG_ERROR, LAB_ERROR_UNSUPPORTED)) {
-            g_propagate_prefixed_error(error, g_steal_pointer(&problem), "making the initramfs: ");
+            g_propagate_error(error, g_steal_pointer(&problem));
             return FALSE;
         }
         life->found->evidence.lacks_need = TRUE;
