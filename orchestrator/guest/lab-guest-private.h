@@ -31,8 +31,9 @@ struct LabGuest {
     const LabCell *cell; /* borrowed */
     char *kernel, *initramfs, *cmdline;
     char *cell_directory, *runtime_directory, *cache_directory;
-    char *dump_path; /* or NULL */
-    GQueue events;   /* LabGuestEvent, owned */
+    char *dump_path;  /* or NULL */
+    char *dump_whole; /* see lab_guest_dump_whole() */
+    GQueue events;    /* LabGuestEvent, owned */
     LabConsole *console;
     LabRecord *record;
     LabGuestTap tap; /* or NULL */

@@ -146,6 +146,7 @@ lab_guest_free(LabGuest *guest)
     g_free(guest->runtime_directory);
     g_free(guest->cache_directory);
     g_free(guest->dump_path);
+    g_free(guest->dump_whole);
     g_free(guest);
 }
 
@@ -230,10 +231,17 @@ lab_guest_dump(LabGuest *guest, const char *path, gint64 timeout_ms, const char 
     /* What the console said is worth more than the dump, and the dump may fill the disk. */
     if (!lab_console_sync(guest->console, &sync_error))
         lab_warn("console.log: %s", sync_error->message);
+    g_clear_pointer(&guest->dump_whole, g_free);
     if (!guest->ops->dump(guest, path, timeout_ms, method, error))
         return FALSE;
     lab_record_event(guest->record, lab_guest_now_ms(guest), "host-dump", *method, 0);
     return TRUE;
+}
+
+const char *
+lab_guest_dump_whole(LabGuest *guest)
+{
+    return guest->dump_whole;
 }
 
 void

@@ -90,9 +90,13 @@ char *lab_guest_registers(LabGuest *guest, GError **error);
 gboolean lab_guest_pause(LabGuest *guest, GError **error);
 
 /* Host-side dump of guest memory to 'path' (0600), made readable by makedumpfile and filtered
- * (-d 31); *method is set to a static word: "host-kdump-zlib" or "host-elf". */
+ * (-d 31) where that works; *method is set to a static word for the form that QEMU wrote:
+ * "host-elf" or "host-kdump-zlib". */
 gboolean lab_guest_dump(LabGuest *guest, const char *path, gint64 timeout_ms, const char **method,
                         GError **error);
+/* Why the last lab_guest_dump() kept all of the memory instead of filtering it, one line. NULL: it
+ * did filter. */
+const char *lab_guest_dump_whole(LabGuest *guest);
 /* Where the in-guest dump is written while DUMP_* events come; set before the panic. */
 void lab_guest_set_dump_path(LabGuest *guest, const char *path);
 

@@ -100,6 +100,25 @@ from_capture_kernel(LabLife *life, GError **error)
     return TRUE;
 }
 
+static void
+add_detail(LabDumpFindings *dump, const char *text)
+{
+    g_autofree char *first = dump->detail;
+
+    dump->detail = first ? g_strdup_printf("%s; from the host: %s", first, text) : g_strdup(text);
+}
+
+/* Kept unfiltered, a dump is larger than it has to be: its reason is told. */
+static void
+note_whole(LabLife *life)
+{
+    const char *why = lab_guest_dump_whole(life->guest);
+    g_autofree char *text = why ? g_strdup_printf("not filtered: %s", why) : NULL;
+
+    if (text)
+        add_detail(&life->found->dump, text);
+}
+
 /* A failed dump loses nothing of the rest, so it is a warning; its reason is kept. */
 static void
 from_host(LabLife *life)
@@ -113,17 +132,12 @@ from_host(LabLife *life)
     if (lab_guest_dump(life->guest, path, life->cell->deadlines.dump_ms, &method, &error)) {
         dump->capture_kernel_state = life->capture_started;
         note_file(life, method);
+        note_whole(life);
         return;
     }
     lab_path_remove(life->dirfd, "vmcore", NULL);
     lab_life_warn(life, "no dump from the host: %s", error->message);
-    if (dump->detail) {
-        g_autofree char *first = dump->detail;
-
-        dump->detail = g_strdup_printf("%s; from the host: %s", first, error->message);
-    } else {
-        dump->detail = g_strdup(error->message);
-    }
+    add_detail(dump, error->message);
 }
 
 /* A kernel that stopped or hangs is dumped; one that lives, or is gone, is not. */

@@ -251,6 +251,12 @@ lab_guest_dump(LabGuest *guest, const char *path, gint64 timeout_ms, const char 
     return lab_file_write(AT_FDCWD, path, "no real dump", -1, 0600, error);
 }
 
+const char *
+lab_guest_dump_whole(LabGuest *guest)
+{
+    return script.host_dump_whole;
+}
+
 void
 lab_guest_set_dump_path(LabGuest *guest, const char *path)
 {

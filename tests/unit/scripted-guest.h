@@ -25,6 +25,7 @@ typedef struct {
     gint64 dump_after_ms; /* the capture kernel's dump, after the stressor's start; 0: none */
     const char *dump_error;
     gboolean host_dump_fails;
+    const char *host_dump_whole;
     gint64 kexec_crash_size;
 } Script;
 

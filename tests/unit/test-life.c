@@ -237,6 +237,19 @@ test_panic_dump_fails(Fixture *f, gconstpointer data)
     g_assert_nonnull(strstr(lab_json_string(dump(f), "detail"), "no space"));
 }
 
+/* A dump that could not be filtered is kept, and says why it is so large. */
+static void
+test_panic_dump_whole(Fixture *f, gconstpointer data)
+{
+    script.exit_after_ms = -1;
+    script.run_console = PANIC STOP;
+    script.host_dump_whole = "the dump has no vmcoreinfo";
+    g_assert_cmpstr(live(f), ==, "crash");
+    g_assert_cmpstr(lab_json_string(dump(f), "method"), ==, "host-kdump-zlib");
+    g_assert_cmpstr(lab_json_string(dump(f), "detail"), ==,
+                    "not filtered: the dump has no vmcoreinfo");
+}
+
 static void
 test_kdump(Fixture *f, gconstpointer data)
 {
@@ -555,6 +568,7 @@ add_dumps(void)
     TEST("panic", test_panic);
     TEST("panic-dump-not-kept", test_panic_dump_not_kept);
     TEST("panic-dump-fails", test_panic_dump_fails);
+    TEST("panic-dump-whole", test_panic_dump_whole);
     TEST("kdump", test_kdump);
     TEST("kdump-load-refused", test_kdump_load_refused);
     TEST("kdump-nothing-reserved", test_kdump_nothing_reserved);
