@@ -7,6 +7,7 @@
 #include <signal.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -46,6 +47,11 @@ child_main(const Child *child, pid_t parent)
     sigemptyset(&none);
     sigprocmask(SIG_SETMASK, &none, NULL);
     signal(SIGPIPE, SIG_DFL);
+    if (child->options->memory_bytes > 0) {
+        struct rlimit limit = {child->options->memory_bytes, child->options->memory_bytes};
+
+        setrlimit(RLIMIT_AS, &limit);
+    }
     if ((child->options->cwd && chdir(child->options->cwd) < 0) || dup2(child->in, 0) < 0 ||
         (child->options->events && dup2(child->out, 3) < 0) ||
         dup2(child->options->events ? child->err : child->out, 1) < 0 || dup2(child->err, 2) < 0)

@@ -12,13 +12,14 @@ typedef struct {
     const char *cwd;        /* or NULL */
     const void *input;      /* bytes for stdin, or NULL for /dev/null */
     gsize input_length;
-    int stdin_fd;      /* used when > 0 and input is NULL */
-    int stdout_fd;     /* used when > 0: output is not captured */
-    int stderr_fd;     /* used when > 0: not captured */
-    gboolean merge;    /* stderr into the captured stdout */
-    gboolean events;   /* the captured output is descriptor 3; stdout goes to stderr */
-    gint64 timeout_ms; /* 0: ten minutes */
-    gsize max_output;  /* bytes kept of each stream; 0: 16 MiB. More is read and dropped */
+    int stdin_fd;         /* used when > 0 and input is NULL */
+    int stdout_fd;        /* used when > 0: output is not captured */
+    int stderr_fd;        /* used when > 0: not captured */
+    gboolean merge;       /* stderr into the captured stdout */
+    gboolean events;      /* the captured output is descriptor 3; stdout goes to stderr */
+    gint64 timeout_ms;    /* 0: ten minutes */
+    guint64 memory_bytes; /* address space that the child may have; 0: no limit of ours */
+    gsize max_output;     /* bytes kept of each stream; 0: 16 MiB. More is read and dropped */
 } LabProcOptions;
 
 typedef struct {

@@ -41,6 +41,7 @@ lab_findings_free(LabFindings *found)
     g_free(found->dump.detail);
     g_free(found->dump.makedumpfile);
     g_free(found->dump.crash);
+    g_free(found->dump.crash_version);
     json_decref(found->metrics);
     json_decref(found->memory);
     json_decref(found->vmstat);

@@ -19,7 +19,8 @@ typedef struct {
     gboolean capture_kernel_state; /* taken from the host after the capture kernel had started */
     char *makedumpfile;            /* "ok" or why it reads no dmesg; NULL without a dump */
     gint64 dmesg_bytes;
-    char *crash; /* "ok", or crash(8)'s version and error; NULL: not tried */
+    char *crash;         /* "ok", or crash(8)'s version and error; NULL: not tried */
+    char *crash_version; /* of crash(8), "8.0.2"; NULL: not tried */
 } LabDumpFindings;
 
 typedef struct {

@@ -168,6 +168,9 @@ LabWait lab_life_stress(LabLife *life, GError **error);
 gboolean lab_life_evidence(LabLife *life, LabWait end, GError **error);
 gboolean lab_life_dump(LabLife *life, GError **error);
 gboolean lab_life_read_logs(LabLife *life, GError **error);
+/* Opens the dump in crash(8) when the kernel's debug/vmlinux is in the store; keeps its words in
+ * bt.txt. A dump that it does not open is a finding; FALSE: bt.txt cannot be written. */
+gboolean lab_life_check_with_crash(LabLife *life, GError **error);
 
 /* The host. */
 void lab_host_sample(LabHostSample *sample, int qemu_pid);

@@ -50,6 +50,7 @@ dump_json(const LabDumpFindings *dump)
     json_object_set_new(check, "makedumpfile", lab_json_text(dump->makedumpfile));
     json_object_set_new(check, "dmesg_bytes", json_integer(dump->dmesg_bytes));
     json_object_set_new(check, "crash", lab_json_text(dump->crash));
+    json_object_set_new(check, "crash_version", lab_json_text(dump->crash_version));
     json_object_set_new(json, "check", check);
     return json;
 }

@@ -137,7 +137,10 @@ from_host(LabLife *life)
     }
     lab_path_remove(life->dirfd, "vmcore", NULL);
     lab_life_warn(life, "no dump from the host: %s", error->message);
-    add_detail(dump, error->message);
+    if (!dump->detail)
+        dump->detail = g_strdup_printf("from the host: %s", error->message);
+    else
+        add_detail(dump, error->message);
 }
 
 /* A kernel that stopped or hangs is dumped; one that lives, or is gone, is not. */

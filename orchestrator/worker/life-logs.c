@@ -17,7 +17,6 @@
 
 #define MAX_DMESG_BYTES (64u << 20)
 #define MAKEDUMPFILE_MS 60000
-#define CRASH_MS        180000
 #define VMCORE_DMESG    "vmcore.dmesg.txt"
 
 /* A console line without its "@+MS " mark. */
@@ -111,59 +110,6 @@ read_vmcore_dmesg(LabLife *life, gsize *length)
     return text;
 }
 
-static char *
-crash_version(void)
-{
-    const char *argv[] = {"crash", "--version", NULL};
-    LabProcOptions options = {.timeout_ms = 10000};
-    g_auto(LabProcResult) result = {0};
-    char *newline;
-
-    if (!lab_proc_run(argv, &options, &result, NULL))
-        return NULL;
-    newline = strchr(g_strchug(result.output), '\n');
-    if (newline)
-        *newline = 0;
-    return lab_text_clean(result.output, -1, FALSE);
-}
-
-/* Opens the dump in crash(8) where the symbols were fetched; keeps its backtrace. */
-static gboolean
-check_with_crash(LabLife *life, GError **error)
-{
-    static const char commands[] = "sys\nbt\nquit\n";
-    g_autofree char *vmlinux =
-        g_build_filename(life->cell->kernel_directory, "debug", "vmlinux", NULL);
-    g_autofree char *vmcore = g_build_filename(life->directory, "vmcore", NULL);
-    const char *argv[] = {"crash", "-s", vmlinux, vmcore, NULL};
-    LabProcOptions options = {.timeout_ms = CRASH_MS,
-                              .input = commands,
-                              .input_length = strlen(commands),
-                              .merge = TRUE,
-                              .cwd = "/"};
-    g_auto(LabProcResult) result = {0};
-    g_autoptr(GError) bad = NULL;
-    g_autofree char *version = NULL;
-
-    /* A recording's dump was checked when it was made. */
-    if (life->cell->replay || !lab_file_exists(AT_FDCWD, vmlinux))
-        return TRUE;
-    version = crash_version();
-    if (!version)
-        return TRUE;
-    if (lab_proc_run(argv, &options, &result, &bad) && result.status == 0 &&
-        strstr(result.output, "PANIC:") && strstr(result.output, "PID: ")) {
-        life->found->dump.crash = g_strdup("ok");
-        return lab_file_write(life->dirfd, "bt.txt", result.output, -1, 0600, error);
-    }
-    {
-        g_autofree char *reason = program_reason(&result, bad);
-
-        life->found->dump.crash = g_strdup_printf("%s %s", version, reason);
-    }
-    return TRUE;
-}
-
 /* What the lab itself provoked (sysrq, NMI) begins at the first of these lines. */
 static gsize
 length_before_evidence(const char *text, gsize length)
@@ -231,7 +177,7 @@ read_vmcore(LabLife *life, GError **error)
     if (!life->found->dump.method)
         return dmesg_from_console(life, error);
     text = read_vmcore_dmesg(life, &length);
-    if (!check_with_crash(life, error))
+    if (!lab_life_check_with_crash(life, error))
         return FALSE;
     if (g_strcmp0(life->cell->keep_dumps, "none") == 0) {
         if (!lab_path_remove(life->dirfd, "vmcore", error))
