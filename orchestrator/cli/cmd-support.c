@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "lab-cli.h"
+#include "lab-crash-pairs.h"
 #include "lab-error.h"
 #include "lab-json.h"
 #include "lab-log.h"
@@ -37,16 +38,6 @@ row_free(gpointer pointer)
     g_free(row);
 }
 
-/* "6.1" of "6.1.0-40-cloud-amd64" */
-static char *
-series_of(const char *release)
-{
-    const char *dot = strchr(release, '.');
-    gsize length = dot ? (gsize)(dot - release) + 1 + strspn(dot + 1, "0123456789") : 0;
-
-    return length > 0 ? g_strndup(release, length) : g_strdup(release);
-}
-
 static Row *
 row_of(GPtrArray *rows, const char *series)
 {
@@ -78,7 +69,9 @@ count_dump(Row *row, const json_t *dump)
 {
     const char *method = lab_json_string(dump, "method");
     const char *why_not = lab_json_string(dump, "why_not");
+    const char *detail = lab_json_string(dump, "detail");
     const char *crash = lab_json_string(lab_json_member(dump, "check"), "crash");
+    const char *host = detail ? strstr(detail, "from the host: ") : NULL;
 
     if (g_strcmp0(method, "kdump") == 0)
         count(row, KDUMP, TRUE, NULL);
@@ -86,19 +79,30 @@ count_dump(Row *row, const json_t *dump)
         count(row, KDUMP, FALSE, why_not);
     if (method && g_str_has_prefix(method, "host-"))
         count(row, HOST_DUMP, TRUE, NULL);
-    if (method && crash)
+    else if (!method && host)
+        count(row, HOST_DUMP, FALSE, host);
+    /* A dump of the capture kernel's state is not what the symbols are of. */
+    if (method && crash && !lab_json_bool(dump, "capture_kernel_state", FALSE))
         count(row, CRASH_TOOL, g_str_equal(crash, "ok"), crash);
 }
 
-/* A frame is symbolised when it has a function's name. */
+/* The first report's stack, from the console or the vmcore's dmesg: symbolised when every frame
+ * that the unwinder trusts has its function's name. */
 static void
 count_stacks(Row *row, const json_t *crash)
 {
     const json_t *frames = lab_json_member(crash, "frames");
+    gboolean named = TRUE;
 
+    for (size_t i = 0; i < json_array_size(frames); i++) {
+        const json_t *frame = json_array_get(frames, i);
+        const char *function = lab_json_string(frame, "function");
+
+        if (lab_json_bool(frame, "reliable", TRUE))
+            named &= function && (g_ascii_isalpha(*function) || *function == '_');
+    }
     if (json_array_size(frames) > 0)
-        count(row, STACKS, lab_json_string(json_array_get(frames, 0), "function") != NULL,
-              "frames without names");
+        count(row, STACKS, named, "frames without names");
 }
 
 static void
@@ -122,13 +126,11 @@ count_result(Row *row, const json_t *result)
     count_stacks(row, lab_json_member(result, "crash"));
 }
 
-/* A recorded guest proves nothing about a kernel. */
+/* A cell that was skipped had no guest, but may have tried to build a module. */
 static gboolean
-is_real(const json_t *result)
+counts(const json_t *result)
 {
-    const char *accelerator = lab_json_string(lab_json_member(result, "facts"), "accelerator");
-
-    return g_strcmp0(accelerator, "kvm") == 0 || g_strcmp0(accelerator, "tcg") == 0 ||
+    return lab_result_is_real(result) ||
            lab_state_from_name(lab_json_string(result, "state")) == LAB_STATE_SKIPPED;
 }
 
@@ -141,9 +143,9 @@ read_run(const char *data, const char *name, GPtrArray *rows, GError **error)
     for (guint i = 0; cells && i < cells->len; i++) {
         const LabRunCell *cell = cells->pdata[i];
         g_autoptr(json_t) result = cell->replay ? NULL : lab_run_read_result(run, cell, NULL);
-        g_autofree char *series = series_of(cell->release);
+        g_autofree char *series = lab_series_of(cell->release);
 
-        if (result && is_real(result))
+        if (result && counts(result))
             count_result(row_of(rows, series), result);
     }
     return cells != NULL;
@@ -161,11 +163,22 @@ word(const Row *row, Column column)
     return row->yes[column] > 0 ? "yes" : row->no[column] > 0 ? "no" : "not run";
 }
 
+static const char *
+status(const Row *row)
+{
+    if (row->cells > 0)
+        return "run";
+    for (gsize i = 0; i < G_N_ELEMENTS(prepared); i++)
+        if (g_str_equal(prepared[i], row->series))
+            return "prepared, not run";
+    return "not run";
+}
+
 static json_t *
 row_to_json(const Row *row)
 {
-    json_t *json =
-        json_pack("{s:o, s:i}", "series", lab_json_text(row->series), "cells", (int)row->cells);
+    json_t *json = json_pack("{s:o, s:i, s:s}", "series", lab_json_text(row->series), "cells",
+                             (int)row->cells, "status", status(row));
 
     for (int i = 0; i < N_COLUMNS; i++)
         json_object_set_new(json, column_names[i],
@@ -200,7 +213,7 @@ print_table(const GPtrArray *rows)
         }
         lab_table_add(table, row->series, cells, text[BOOT], text[MODULE_BUILD], text[KDUMP],
                       text[HOST_DUMP], text[CRASH_TOOL], text[STACKS],
-                      row->cells == 0 ? "prepared, not run" : "");
+                      row->cells == 0 ? status(row) : "");
     }
     lab_table_print(table);
     if (notes->len > 0)

@@ -3,23 +3,14 @@
 #include <ctype.h>
 #include <string.h>
 
+#include "lab-crash-pairs.h"
 #include "lab-doctor.h"
 #include "lab-json.h"
 #include "lab-kernel.h"
 #include "lab-log.h"
 #include "lab-proc.h"
-#include "lab-version.h"
 
 #define INSTALL "apt-get install "
-
-/* Versions of crash(8) that we have tried: the newest upstream series of which one opened a vmcore,
- * with a later one that did not. Others: the results of runs tell. */
-static const struct {
-    const char *crash;
-    const char *newest_series;
-} crash_pairs[] = {
-    {"8.0.2", "6.1"}, /* not 6.12 */
-};
 
 /* The first line that argv prints, or NULL. sbin directories count: users' PATHs lack them. */
 static char *
@@ -155,55 +146,39 @@ check_makedumpfile(const LabDoctor *doctor)
                        NULL);
 }
 
-static const char *
-newest_series_of(const char *crash)
+static void
+add_pairing(GString *text, const LabCrashPairs *pairs, const char *version, const LabKernel *kernel)
 {
-    const char *series = NULL;
+    g_autofree char *series = lab_series_of(kernel->release);
+    g_autofree char *debug = g_build_filename(kernel->directory, "debug", "vmlinux", NULL);
+    LabPair pair = lab_crash_pairs_find(pairs, version, series);
+    guint opened, tried;
 
-    for (gsize i = 0; i < G_N_ELEMENTS(crash_pairs); i++)
-        if (g_str_equal(crash_pairs[i].crash, crash))
-            series = crash_pairs[i].newest_series;
-    return series;
-}
-
-/* "6.1" of "6.1.0-40-amd64" */
-static char *
-series_of(const char *release)
-{
-    const char *dot = strchr(release, '.');
-    gsize length = dot ? (gsize)(dot - release) + 1 + strspn(dot + 1, "0123456789") : 0;
-
-    return g_strndup(release, length);
+    lab_crash_pairs_seen(pairs, version, series, &opened, &tried);
+    g_string_append_printf(text, "; %s: %s", kernel->release, lab_pair_text(pair));
+    if (tried > 0)
+        g_string_append_printf(text, " (%u of %u here)", opened, tried);
+    if (!g_file_test(debug, G_FILE_TEST_EXISTS))
+        g_string_append(text, " (no debug vmlinux)");
 }
 
 static LabFinding
 check_crash(const LabDoctor *doctor)
 {
     g_autofree char *line = first_line_of("crash", "--version");
+    g_autoptr(LabCrashPairs) pairs = NULL;
     g_autoptr(GString) text = NULL;
-    const char *version, *newest;
+    const char *version;
 
     if (!line)
         return lab_finding(LAB_HEALTH_MISSING,
                            g_strdup("'crash' is not there: vmcores are not opened with it"),
                            g_strdup(INSTALL "crash"));
     version = strrchr(line, ' ') ? strrchr(line, ' ') + 1 : line;
-    newest = newest_series_of(version);
+    pairs = lab_crash_pairs_new(doctor->paths->data);
     text = g_string_new(line);
-    if (!newest)
-        g_string_append(text, "; which kernels it opens is seen in the results of runs");
-    else
-        g_string_append_printf(text, ", opens kernels up to %s", newest);
-    for (guint i = 0; newest && i < doctor->kernels->len; i++) {
-        const LabKernel *kernel = doctor->kernels->pdata[i];
-        g_autofree char *series = series_of(kernel->release);
-        g_autofree char *debug = g_build_filename(kernel->directory, "debug", "vmlinux", NULL);
-
-        g_string_append_printf(
-            text, "; %s: %s%s", kernel->release,
-            lab_version_compare(LAB_VERSION_DEB, series, newest) <= 0 ? "should open" : "too new",
-            g_file_test(debug, G_FILE_TEST_EXISTS) ? "" : " (no debug vmlinux)");
-    }
+    for (guint i = 0; i < doctor->kernels->len; i++)
+        add_pairing(text, pairs, version, doctor->kernels->pdata[i]);
     return lab_finding(LAB_HEALTH_OK, g_string_free(g_steal_pointer(&text), FALSE), NULL);
 }
 
