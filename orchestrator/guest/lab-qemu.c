@@ -82,8 +82,8 @@ guard_main(int pipe_fd)
 
 /* An orphan that became our child: a program in a session of its own. libvirt waits itself for what
  * it started directly, which is of our session (QEMU's `-daemonize` front) or never became another
- * program (its half-way children; the guards of dead workers are that, too, but they have a name).
- */
+ * program (its half-way children, which have our name). Who forked itself away behind that front
+ * never called exec either, but has QEMU's name; the guards of dead workers have their own. */
 static gboolean
 is_orphan(pid_t pid, pid_t our_session)
 {
@@ -97,7 +97,8 @@ is_orphan(pid_t pid, pid_t our_session)
     if (!behind_name || sscanf(behind_name, ") %*c %*d %*d %d %*d %*d %u", &session, &flags) != 2)
         return FALSE;
     return session != our_session &&
-           (!(flags & FORKED_NOT_EXECED) || strstr(text, "(" GUARD_NAME ")"));
+           (!(flags & FORKED_NOT_EXECED) || strstr(text, "(qemu-system") ||
+            strstr(text, "(" GUARD_NAME ")"));
 }
 
 /* Runs for the life of the process: libvirt may ask QEMUs for capabilities in any call. */
