@@ -78,7 +78,7 @@ run "the rows of the truth table" 0 -k '6.1.*' -r silent-hang -r survived-warnin
 is "a silent hang is a hang" "$(cell 6.1. silent-hang default .outcome)" hang
 dir=$KREGLAB_DATA/runs/$(jq -r .run "$T/report.json")/cells/$(cell 6.1. silent-hang default .id)
 has "its registers were taken" "$dir/hang.txt" 'RIP='
-has "the NMI made it speak" "$dir/console.log" 'Kernel panic - not syncing: NMI'
+has "the NMI made it panic, as its vmcore says" "$dir/vmcore.dmesg.txt" "Kernel panic - not syncing: NMI"
 is "and leave a vmcore" "$(cell 6.1. silent-hang default '.dump.size_bytes > 1000000')" true
 is "a WARNING that is survived is a crash" "$(cell 6.1. survived-warning default .outcome)" crash
 is "and is told to be survived" \
