@@ -33,6 +33,10 @@ run() {
     is "$text: exit status $wanted" "$(status "$KREGLAB" run -j "$jobs" "$@")" "$wanted"
     sed 's/^/# /' "$T/err" | tr -d '\r' | tail -40
     "$KREGLAB" report latest --format json >"$T/report.json"
+    # What an unexpected cell's stressor said.
+    jq -r '.cells[] | select(.unexpected == true) | .id' "$T/report.json" | while read -r id; do
+        tail -n 20 "$KREGLAB_DATA"/runs/*/cells/"$id"/stressor.log | sed "s/^/# $id: /"
+    done
 }
 
 # crashed RELEASE-PREFIX RECIPE VARIANT TITLE-PATTERN: a crash with that title and an in-guest dump.
