@@ -142,14 +142,7 @@ lab_schema_init(const LabSchema *schema, void *value)
         case LAB_FIELD_LIST:
             AT(GPtrArray *, value, field) = lab_schema_list_new(field->schema);
             break;
-        case LAB_FIELD_BOOL:
-        case LAB_FIELD_STRING:
-        case LAB_FIELD_TEXT:
-        case LAB_FIELD_INT:
-        case LAB_FIELD_DOUBLE:
-        case LAB_FIELD_SIZE:
-        case LAB_FIELD_DURATION:
-        case LAB_FIELD_CHOICE:
+        CASE_LAB_FIELD_SCALAR:
         case LAB_FIELD_SIZES:
         case LAB_FIELD_POINTER:
             if (field->fallback && !lab_field_parse(field, value, field->fallback))
@@ -361,14 +354,7 @@ digest_field(const LabField *field, const void *value, GChecksum *checksum)
             lab_schema_digest(field->schema, list->pdata[i], checksum);
         }
         break;
-    case LAB_FIELD_BOOL:
-    case LAB_FIELD_STRING:
-    case LAB_FIELD_TEXT:
-    case LAB_FIELD_INT:
-    case LAB_FIELD_DOUBLE:
-    case LAB_FIELD_SIZE:
-    case LAB_FIELD_DURATION:
-    case LAB_FIELD_CHOICE:
+    CASE_LAB_FIELD_SCALAR:
         digest_scalar(field, value, checksum);
         break;
     }

@@ -31,6 +31,17 @@ typedef enum {
     LAB_FIELD_LIST,     /* GPtrArray of pointers to structs, never NULL */
 } LabFieldType;
 
+/* The types that one YAML scalar holds, for a switch; a ':' follows. */
+#define CASE_LAB_FIELD_SCALAR \
+    case LAB_FIELD_BOOL:      \
+    case LAB_FIELD_STRING:    \
+    case LAB_FIELD_TEXT:      \
+    case LAB_FIELD_INT:       \
+    case LAB_FIELD_DOUBLE:    \
+    case LAB_FIELD_SIZE:      \
+    case LAB_FIELD_DURATION:  \
+    case LAB_FIELD_CHOICE
+
 typedef struct {
     const char *key; /* NULL ends a table */
     LabFieldType type;

@@ -237,14 +237,7 @@ check_value(LabYaml *yaml, const LabYamlNode *node, const LabField *field, const
     case LAB_FIELD_POINTER:
         lab_yaml_check(yaml, node, field->schema, path);
         break;
-    case LAB_FIELD_BOOL:
-    case LAB_FIELD_STRING:
-    case LAB_FIELD_TEXT:
-    case LAB_FIELD_INT:
-    case LAB_FIELD_DOUBLE:
-    case LAB_FIELD_SIZE:
-    case LAB_FIELD_DURATION:
-    case LAB_FIELD_CHOICE:
+    CASE_LAB_FIELD_SCALAR:
         check_scalar(yaml, node, field, path);
         break;
     }

@@ -64,14 +64,7 @@ make_value(const LabField *field, GPtrArray *pool)
         value.sequence.entry = &text_entry;
         value.sequence.max = CYAML_UNLIMITED;
         break;
-    case LAB_FIELD_BOOL:
-    case LAB_FIELD_STRING:
-    case LAB_FIELD_TEXT:
-    case LAB_FIELD_INT:
-    case LAB_FIELD_DOUBLE:
-    case LAB_FIELD_SIZE:
-    case LAB_FIELD_DURATION:
-    case LAB_FIELD_CHOICE:
+    CASE_LAB_FIELD_SCALAR:
         value.type = CYAML_STRING;
         value.data_size = sizeof(char);
         value.string.max = CYAML_UNLIMITED;
@@ -159,14 +152,7 @@ take_slot(const LabField *field, void *value, const Slot *slot)
     case LAB_FIELD_LIST:
         take_list(field, AT(GPtrArray *, value, field), slot);
         break;
-    case LAB_FIELD_BOOL:
-    case LAB_FIELD_STRING:
-    case LAB_FIELD_TEXT:
-    case LAB_FIELD_INT:
-    case LAB_FIELD_DOUBLE:
-    case LAB_FIELD_SIZE:
-    case LAB_FIELD_DURATION:
-    case LAB_FIELD_CHOICE:
+    CASE_LAB_FIELD_SCALAR:
         lab_field_parse(field, value, slot->data);
         break;
     }

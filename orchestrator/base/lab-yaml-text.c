@@ -354,14 +354,7 @@ write_schema(GString *out, const LabSchema *schema, const void *value, int depth
         case LAB_FIELD_LIST:
             write_list(out, field, GET(GPtrArray *, value, field), depth, &dash);
             break;
-        case LAB_FIELD_BOOL:
-        case LAB_FIELD_STRING:
-        case LAB_FIELD_TEXT:
-        case LAB_FIELD_INT:
-        case LAB_FIELD_DOUBLE:
-        case LAB_FIELD_SIZE:
-        case LAB_FIELD_DURATION:
-        case LAB_FIELD_CHOICE:
+        CASE_LAB_FIELD_SCALAR:
             write_scalar(out, field, value, depth, &dash);
             break;
         }
