@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <unistd.h>
 
 #include "lab-error.h"
@@ -27,6 +28,24 @@ lab_life_cancel(void)
         lab_guest_cancel(guest);
     else
         _exit(LAB_EXIT_INFRA);
+}
+
+static void
+on_signal(int number)
+{
+    lab_life_cancel();
+}
+
+void
+lab_life_cancel_on_signals(void)
+{
+    struct sigaction action = {.sa_handler = on_signal};
+
+    sigemptyset(&action.sa_mask);
+    sigaction(SIGTERM, &action, NULL);
+    sigaction(SIGINT, &action, NULL);
+    sigaction(SIGHUP, &action, NULL);
+    prctl(PR_SET_PDEATHSIG, SIGTERM);
 }
 
 static GPtrArray *

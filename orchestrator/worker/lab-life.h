@@ -116,6 +116,9 @@ gboolean lab_life_run(LabLife *life, GError **error);
 
 /* Tells a running life to end, from a signal handler. */
 void lab_life_cancel(void);
+/* SIGTERM, SIGINT, SIGHUP and the parent's death cancel the life of this process: its guest is
+ * stopped and no result is left. */
+void lab_life_cancel_on_signals(void);
 void lab_life_set_cancel_guest(LabGuest *guest);
 
 /* Events on fd 3. */

@@ -11,7 +11,6 @@
 #include <signal.h>
 #include <string.h>
 #include <sys/ioctl.h>
-#include <sys/prctl.h>
 #include <termios.h>
 #include <unistd.h>
 
@@ -36,24 +35,6 @@ typedef struct {
     gboolean leave;
     guint input_source, size_source;
 } Shell;
-
-static void
-on_signal(int number)
-{
-    lab_life_cancel();
-}
-
-static void
-catch_signals(void)
-{
-    struct sigaction action = {.sa_handler = on_signal};
-
-    sigemptyset(&action.sa_mask);
-    sigaction(SIGTERM, &action, NULL);
-    sigaction(SIGINT, &action, NULL);
-    sigaction(SIGHUP, &action, NULL);
-    prctl(PR_SET_PDEATHSIG, SIGTERM);
-}
 
 static void
 restore_terminal(Shell *shell)
@@ -301,7 +282,7 @@ lab_verb_shell(int argc, char **argv)
         lab_error_log("usage: kreglab-worker shell DIR [COMMAND…]");
         return status;
     }
-    catch_signals();
+    lab_life_cancel_on_signals();
     /* libvirt's own log would go over the terminal; its errors reach us as errors. */
     g_setenv("LIBVIRT_LOG_OUTPUTS", "4:file:/dev/null", FALSE);
     life = lab_life_new(argv[1], -1, &error);
