@@ -84,9 +84,9 @@ print_json(const char *path, const LabCrashLog *log)
         "title", lab_json_text(cause ? cause->title : NULL), "alternatives",
         cause ? lab_json_from_strv((const char *const *)cause->alternatives) : json_array(), "type",
         lab_json_text(cause ? cause->type : NULL), "corrupted", cause && cause->corrupted,
-        "confidence", cause ? (cause->corrupted ? "low" : "high") : "none", "release",
-        lab_json_text(log->release), "reports", reports, "k0", lab_json_text(log->k0), "k1",
-        lab_json_text(log->k1), "k2", lab_json_text(log->k2));
+        "confidence", lab_crash_log_confidence(log), "release", lab_json_text(log->release),
+        "reports", reports, "k0", lab_json_text(log->k0), "k1", lab_json_text(log->k1), "k2",
+        lab_json_text(log->k2));
     line = lab_json_line(object);
     puts(line);
 }

@@ -51,16 +51,29 @@ frames_to_json(const GPtrArray *frames)
     return array;
 }
 
+const char *
+lab_crash_log_confidence(const LabCrashLog *log)
+{
+    const LabCrashReport *cause = log->cause;
+
+    if (!cause)
+        return "none";
+    if (cause->guessed)
+        return "guessed";
+    return cause->corrupted || cause->interleaved ? "low" : "high";
+}
+
 json_t *
 lab_crash_report_to_json(const LabCrashReport *report)
 {
-    return json_pack("{s:o, s:o, s:o, s:o, s:I, s:I, s:b, s:b, s:b, s:O}", "title",
-                     lab_json_text(report->title), "type", lab_json_text(report->type),
-                     "alternatives", lab_json_from_strv((const char *const *)report->alternatives),
-                     "frames", frames_to_json(report->frames), "line_first",
-                     (json_int_t)report->line_first, "line_last", (json_int_t)report->line_last,
-                     "corrupted", report->corrupted, "panicked", report->panicked, "harmless",
-                     report->harmless, "attributes", report->attributes);
+    return json_pack(
+        "{s:o, s:o, s:o, s:o, s:I, s:I, s:b, s:b, s:b, s:b, s:b, s:b, s:O}", "title",
+        lab_json_text(report->title), "type", lab_json_text(report->type), "alternatives",
+        lab_json_from_strv((const char *const *)report->alternatives), "frames",
+        frames_to_json(report->frames), "line_first", (json_int_t)report->line_first, "line_last",
+        (json_int_t)report->line_last, "corrupted", report->corrupted, "interleaved",
+        report->interleaved, "truncated", report->truncated, "guessed", report->guessed, "panicked",
+        report->panicked, "harmless", report->harmless, "attributes", report->attributes);
 }
 
 json_t *
@@ -72,6 +85,7 @@ lab_crash_log_to_json(const LabCrashLog *log)
     if (!log->cause)
         return json_null();
     crash = lab_crash_report_to_json(log->cause);
+    json_object_set_new(crash, "confidence", json_string(lab_crash_log_confidence(log)));
     json_object_set_new(crash, "release", lab_json_text(log->release));
     json_object_set_new(crash, "signature",
                         json_pack("{s:s, s:s, s:s}", "k0", log->k0, "k1", log->k1, "k2", log->k2));

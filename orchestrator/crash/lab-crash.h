@@ -22,10 +22,13 @@ typedef struct {
     GPtrArray *frames;   /* LabCrashFrame */
     guint64 line_first;  /* from 1 */
     guint64 line_last;
-    gboolean corrupted;
-    gboolean panicked;  /* the kernel stopped with it */
-    gboolean harmless;  /* a panic that only repeats its cause ("softlockup: hung tasks") */
-    json_t *attributes; /* pid, cpu, comm, taint, seconds stuck… */
+    gboolean corrupted;   /* too damaged for a function that can be trusted */
+    gboolean interleaved; /* another CPU's words stand between its own, not all taken apart */
+    gboolean truncated;   /* printk dropped messages inside it, or the log ends or begins in it */
+    gboolean guessed;     /* a fuzzy match (OCR), or words of a person instead of a header */
+    gboolean panicked;    /* the kernel stopped with it */
+    gboolean harmless;    /* a panic that only repeats its cause ("softlockup: hung tasks") */
+    json_t *attributes;   /* pid, cpu, comm, taint, seconds stuck… */
 } LabCrashReport;
 
 typedef struct {
@@ -33,6 +36,8 @@ typedef struct {
     const LabCrashReport *cause; /* the first that is not a mere follow-up; NULL: no crash */
     char *release;               /* or NULL */
     gboolean panicked;           /* "Kernel panic - not syncing" was seen, or a panicking oops */
+    gboolean interleaved;        /* two CPUs wrote at once somewhere in it */
+    gboolean truncated;          /* printk says that it dropped messages */
     guint boots;                 /* "Linux version" banners */
     char *k0, *k1, *k2;          /* "v1:" + 16 hex digits, of the cause; NULL without one */
 } LabCrashLog;
@@ -58,6 +63,10 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(LabCrashLog, lab_crash_log_free)
 
 /* Parses a whole text. */
 LabCrashLog *lab_crash_log_parse(const char *text, gsize length);
+
+/* How far the title can be trusted: "high", "low" (corrupted or interleaved), "guessed", or
+ * "none" without a cause. Static. */
+const char *lab_crash_log_confidence(const LabCrashLog *log);
 
 /* One report; also an element of "reports" of the signature verb. New reference. */
 json_t *lab_crash_report_to_json(const LabCrashReport *report);
