@@ -7,6 +7,7 @@
  */
 #pragma once
 
+#include "lab-core.h"
 #include "lab-crash.h"
 
 /* Registers in the order of struct pt_regs of x86-64 (arch/x86/include/asm/ptrace.h), which is
@@ -79,11 +80,11 @@ typedef struct {
     gboolean has_registers;
     guint64 regs[LAB_REGS];
     const LabCoreTask *task; /* that ran on it; borrowed; NULL unknown */
-} LabCoreCpu;
+} LabStackCpu;
 
 typedef struct {
     GPtrArray *tasks;         /* LabCoreTask: the idle tasks first, then in the kernel's order */
-    GPtrArray *cpus;          /* LabCoreCpu, possible ones */
+    GPtrArray *cpus;          /* LabStackCpu, possible ones */
     const LabCoreTask *panic; /* borrowed; NULL: not known */
     gint32 panic_cpu;         /* -1 not known */
     /* Facts from memory. */
@@ -101,6 +102,8 @@ typedef struct {
 
 /* Always gives something: what could not be had is in 'missing'. Never NULL. */
 LabCoreStacks *lab_core_stacks_read(const LabCoreSource *source);
+/* The same of an open dump. What is missing is told to lab_core_missing(), too. */
+LabCoreStacks *lab_core_stacks_of(LabCore *core);
 void lab_core_stacks_free(LabCoreStacks *stacks);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(LabCoreStacks, lab_core_stacks_free)
 
