@@ -56,7 +56,8 @@ child_main(const Child *child, pid_t parent)
         (child->options->events && dup2(child->out, 3) < 0) ||
         dup2(child->options->events ? child->err : child->out, 1) < 0 || dup2(child->err, 2) < 0)
         goto failed;
-    execvpe(child->argv[0], child->argv, child->env);
+    environ = child->env; /* execvpe() would look in this process's PATH */
+    execvp(child->argv[0], child->argv);
 failed:
     error_number = errno;
     (void)!write(child->status, &error_number, sizeof error_number);
@@ -162,6 +163,8 @@ static char **
 merged_environment(const LabProcOptions *options)
 {
     char **env = g_get_environ();
+    g_autofree char *all = NULL;
+    const char *path;
 
     for (const char *const *e = options->env; e && *e; e++) {
         const char *equals = strchr(*e, '=');
@@ -170,7 +173,9 @@ merged_environment(const LabProcOptions *options)
         if (name)
             env = g_environ_setenv(env, name, equals + 1, TRUE);
     }
-    return env;
+    path = g_environ_getenv(env, "PATH");
+    all = g_strconcat(path && *path ? path : "/usr/bin:/bin", ":/usr/sbin:/sbin", NULL);
+    return g_environ_setenv(env, "PATH", all, TRUE);
 }
 
 static int

@@ -33,8 +33,9 @@ typedef struct {
 void lab_proc_result_clear(LabProcResult *result);
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(LabProcResult, lab_proc_result_clear)
 
-/* Runs argv and waits. FALSE (LAB_INFRA_ERROR) only when it could not be started (NOT_FOUND when
- * the program is absent) or passed its deadline (TIMEOUT); a non-zero status is in the result.
+/* Runs argv and waits. The program is looked for in PATH, then in the sbin directories, which
+ * users' PATHs lack. FALSE (LAB_INFRA_ERROR) only when it could not be started (NOT_FOUND when the
+ * program is absent) or passed its deadline (TIMEOUT); a non-zero status is in the result.
  * 'options' may be NULL. */
 gboolean lab_proc_run(const char *const *argv, const LabProcOptions *options, LabProcResult *result,
                       GError **error);

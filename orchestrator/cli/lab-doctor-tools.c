@@ -12,15 +12,12 @@
 
 #define INSTALL "apt-get install "
 
-/* The first line that argv prints, or NULL. sbin directories count: users' PATHs lack them. */
+/* The first line that argv prints, or NULL. */
 static char *
 first_line_of(const char *program, const char *argument)
 {
     const char *argv[] = {program, argument, NULL};
-    g_autofree char *path =
-        g_strconcat("PATH=", g_getenv("PATH") ? g_getenv("PATH") : "", ":/usr/sbin:/sbin", NULL);
-    const char *env[] = {path, NULL};
-    LabProcOptions options = {.env = env, .merge = TRUE, .timeout_ms = 20000};
+    LabProcOptions options = {.merge = TRUE, .timeout_ms = 20000};
     g_auto(LabProcResult) result = {0};
     char *line;
 

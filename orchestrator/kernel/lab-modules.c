@@ -84,24 +84,13 @@ run_depmod(LabStage *stage, GError **error)
 {
     g_autofree char *base = g_strdup_printf("/proc/%d/fd/%d/.depmod", (int)getpid(), stage->fd);
     g_autofree char *map = g_strdup_printf("/proc/%d/fd/%d/System.map", (int)getpid(), stage->fd);
-    g_autofree char *path = g_strconcat(g_getenv("PATH") ? g_getenv("PATH") : "/usr/bin:/bin",
-                                        ":/usr/sbin:/sbin", NULL);
-    g_autofree char *env_path = g_strconcat("PATH=", path, NULL);
-    const char *const env[] = {env_path, NULL};
     const char *argv[] = {"depmod", "-b", base, stage->kernel->release, NULL, NULL, NULL};
-    g_autofree char *program = NULL;
-    LabProcOptions options = {.env = env};
     g_auto(LabProcResult) result = {0};
     LAB_AUTO_FD lib = lab_dir_make(stage->fd, ".depmod/lib/modules", 0755, error);
     g_autofree char *target = g_strdup("../../../modules");
 
     if (lib < 0)
         return FALSE;
-    program = g_find_program_in_path("depmod");
-    if (!program && g_file_test("/sbin/depmod", G_FILE_TEST_IS_EXECUTABLE))
-        program = g_strdup("/sbin/depmod");
-    if (program)
-        argv[0] = program;
     if (symlinkat(target, lib, stage->kernel->release) < 0)
         return lab_error_set_errno(error, errno, "making a link for depmod");
     if (symlinkat("lib", stage->fd, ".depmod/usr") < 0 && errno != EEXIST)
@@ -110,7 +99,7 @@ run_depmod(LabStage *stage, GError **error)
         argv[4] = "-F";
         argv[5] = map;
     }
-    if (!lab_proc_check(argv, &options, &result, error)) {
+    if (!lab_proc_check(argv, NULL, &result, error)) {
         g_prefix_error(error, "indexing the modules (depmod of the package kmod is needed): ");
         return FALSE;
     }

@@ -151,6 +151,19 @@ test_proc_absent_program(void)
     g_assert_error(error, LAB_INFRA_ERROR, LAB_ERROR_NOT_FOUND);
 }
 
+/* Whatever PATH is given, the sbin directories come after it. */
+static void
+test_proc_looks_in_sbin(void)
+{
+    const char *env[] = {"PATH=/nonexistent", NULL};
+    const char *argv[] = {"ldconfig", "--version", NULL};
+    LabProcOptions options = {.env = env};
+    g_auto(LabProcResult) result = {0};
+
+    g_assert_true(lab_proc_run(argv, &options, &result, NULL));
+    g_assert_cmpint(result.status, ==, 0);
+}
+
 static void
 test_proc_output_limit(void)
 {
@@ -177,6 +190,7 @@ main(int argc, char **argv)
     g_test_add_func("/base/json/depth", test_json_depth);
     g_test_add_func("/base/text/clean", test_text_clean);
     g_test_add_func("/base/proc/output-and-status", test_proc_output_and_status);
+    g_test_add_func("/base/proc/looks-in-sbin", test_proc_looks_in_sbin);
     g_test_add_func("/base/proc/deadline-kills-the-group", test_proc_deadline_kills_the_group);
     g_test_add_func("/base/proc/absent-program", test_proc_absent_program);
     g_test_add_func("/base/proc/output-limit", test_proc_output_limit);
