@@ -160,7 +160,8 @@ fill(unsigned long target, uint64_t deadline_us)
     }
 }
 
-/* Waits until ksmd has merged (nearly) all that was filled, or makes no more progress. */
+/* Waits until ksmd has merged all that was filled, or makes no more progress: the last pages may
+ * stay apart, and a starved host may stop ksmd for a long while before them. */
 static long
 wait_merged(unsigned long target, uint64_t deadline_us)
 {
@@ -174,7 +175,7 @@ wait_merged(unsigned long target, uint64_t deadline_us)
             return sharing;
         if (sharing != last)
             progress = now_us();
-        else if (now_us() - progress > 10 * 1000000u)
+        else if (now_us() - progress > (sharing >= (long)(target * 99 / 100) ? 5 : 40) * 1000000u)
             return sharing;
         last = sharing;
         usleep(50000);
