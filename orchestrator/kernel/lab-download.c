@@ -127,6 +127,9 @@ perform(Transfer *transfer, const char *url, gboolean pinned, GError **error)
     curl_easy_setopt(curl, CURLOPT_URL, url);
     curl_easy_setopt(curl, CURLOPT_PROTOCOLS_STR, protocols);
     curl_easy_setopt(curl, CURLOPT_REDIR_PROTOCOLS_STR, pinned ? "https,http" : "https");
+    /* As curl(1) does; libcurl itself does not look. */
+    if (g_getenv("CURL_CA_BUNDLE"))
+        curl_easy_setopt(curl, CURLOPT_CAINFO, g_getenv("CURL_CA_BUNDLE"));
     curl_easy_setopt(curl, CURLOPT_FOLLOWLOCATION, 1L);
     curl_easy_setopt(curl, CURLOPT_MAXREDIRS, 8L);
     curl_easy_setopt(curl, CURLOPT_FAILONERROR, 1L);
