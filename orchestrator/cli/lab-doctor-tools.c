@@ -198,6 +198,12 @@ check_depmod(const LabDoctor *doctor)
 }
 
 static LabFinding
+check_kexec(const LabDoctor *doctor)
+{
+    return program("kexec", "--version", "kexec-tools", LAB_HEALTH_MISSING);
+}
+
+static LabFinding
 check_libguestfs(const LabDoctor *doctor)
 {
     LabFinding finding = program("guestfish", "--version", "libguestfs-tools", LAB_HEALTH_NOTE);
@@ -217,6 +223,7 @@ const LabCheck lab_doctor_tool_checks[] = {
     {"qemu-user", "who QEMU runs as", check_qemu_user},
     {"busybox", "the shell in the guests", check_busybox},
     {"depmod", "taking kernels in", check_depmod},
+    {"kexec", "capture kernels without kexec_file_load(2)", check_kexec},
     {"makedumpfile", "vmcores", check_makedumpfile},
     {"crash", "opening vmcores", check_crash},
     {"compiler", "stressors and modules", check_compiler},
