@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Made by tests/tools/crash-known from the logs of a public corpus (data files of google/syzkaller's
- * crash parser tests, Apache-2.0): counts of function names, none of their text. To make it again:
- * build/tests/tools/crash-known LOG... >orchestrator/crash/lab-crash-known-table.c
+ * Made by tests/tools/crash-known from the logs of a public corpus (data files of
+ * google/syzkaller's crash parser tests, Apache-2.0): counts of function names, none of
+ * their text. To make it again:
+ *   build/tests/tools/crash-known LOG... >orchestrator/crash/lab-crash-known-table.c
  */
 #include "lab-crash-known.h"
 

@@ -14,7 +14,7 @@
  * public corpus, see HACKING.md. */
 #define LAB_CRASH_THRESHOLD 0.57
 /* A hang is a set: fewer traces than this do not tell two hangs apart. */
-#define LAB_CRASH_HANG_TRACES 3
+#define LAB_CRASH_HANG_TRACES 3u
 
 /* --- how common a function is in crashes --- */
 

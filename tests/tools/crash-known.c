@@ -45,9 +45,9 @@ main(int argc, char **argv)
         count_file(argv[i], counts, &total);
     names = g_list_sort(g_hash_table_get_keys(counts), (GCompareFunc)strcmp);
     printf("/* SPDX-License-Identifier: GPL-2.0-or-later */\n"
-           "/*\n * Made by tests/tools/crash-known from the logs of a public corpus (data files of "
-           "google/syzkaller's\n * crash parser tests, Apache-2.0): counts of function names, none "
-           "of their text. To make it again:\n * build/tests/tools/crash-known LOG... "
+           "/*\n * Made by tests/tools/crash-known from the logs of a public corpus (data files "
+           "of\n * google/syzkaller's crash parser tests, Apache-2.0): counts of function names, "
+           "none of\n * their text. To make it again:\n *   build/tests/tools/crash-known LOG... "
            ">orchestrator/crash/lab-crash-known-table.c\n */\n"
            "#include \"lab-crash-known.h\"\n\n"
            "const guint lab_crash_known_crashes = %u;\n\n"

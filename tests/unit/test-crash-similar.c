@@ -142,9 +142,11 @@ test_alignment(void)
 
         g_assert_true(pair.a >= 0 || pair.b >= 0);
         if (pair.a >= 0)
-            g_assert_cmpint(pair.a, ==, ++last_a);
+            g_assert_cmpint(pair.a, ==, last_a + 1);
         if (pair.b >= 0)
-            g_assert_cmpint(pair.b, ==, ++last_b);
+            g_assert_cmpint(pair.b, ==, last_b + 1);
+        last_a += pair.a >= 0;
+        last_b += pair.b >= 0;
         matched += pair.a >= 0 && pair.b >= 0;
     }
     g_assert_cmpint(last_a, ==, 2);
