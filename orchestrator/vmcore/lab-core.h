@@ -65,6 +65,8 @@ const char *lab_core_status_text(LabCoreStatus status);
 /* The whole text, or NULL. It is from the file's notes or, where they have none, from the page of
  * memory that the kernel made it in. Owned by 'core'. */
 const char *lab_core_vmcoreinfo(LabCore *core);
+/* Whether it was found in memory, not in the file's notes. */
+gboolean lab_core_info_from_memory(LabCore *core);
 /* The text behind "KEY=", e.g. "OSRELEASE"; NULL when there is none. Owned by 'core'. */
 const char *lab_core_info(LabCore *core, const char *key);
 /* A number by its key as it is written there: "SYMBOL(x)" (hexadecimal), "OFFSET(a.b)", "SIZE(s)",
