@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Stack frames: what a line of a call trace names, and the stacks of a report. */
+/* Stack frames: what a line of a call trace or of registers names. */
 #include "lab-crash-private.h"
 
 #include <string.h>
@@ -128,23 +128,32 @@ parse_symbol(const char *p)
     return frame;
 }
 
-/* ARM: "(f) from [<…>] (g+0x1/0x2)", "f from g+0x1/0x2": the line's own frame is f. */
-static LabCrashFrame *
-parse_arm(const char *p)
+LabCrashFrame *
+lab_crash_frame_parse_arm(const char *text, LabCrashFrame **caller)
 {
+    const char *p = skip_spaces(text);
     const char *end;
+    const char *after;
 
+    *caller = NULL;
+    if ((after = skip_address(p)))
+        p = after;
     if (*p == '(')
         p++;
     for (end = p; is_symbol_char(*end); end++)
         ;
     if (end == p || g_ascii_isdigit(*p))
         return NULL;
-    if (!g_str_has_prefix(*end == ')' ? end + 1 : end, " from "))
+    after = *end == ')' ? end + 1 : end;
+    if (!g_str_has_prefix(after, " from "))
         return NULL;
-    if (!strstr(end, "+0x"))
+    after += strlen(" from ");
+    if (g_str_has_prefix(after, "[<") && (after = skip_address(after)) && *after == '(')
+        after++;
+    if (after && strstr(after, "[inline]")) /* the line with the offset follows */
         return NULL;
-    return lab_crash_frame_new(p, end - p);
+    *caller = after ? parse_symbol(after) : NULL;
+    return *caller ? lab_crash_frame_new(p, end - p) : NULL;
 }
 
 LabCrashFrame *
@@ -161,11 +170,9 @@ lab_crash_frame_parse(const char *text)
         reliable = FALSE;
         p = skip_spaces(p + 1);
     }
-    if (!g_ascii_isalpha(*p) && *p != '_' && *p != '(' && *p != '.')
+    if (!g_ascii_isalpha(*p) && *p != '_' && *p != '.')
         return NULL;
     frame = parse_symbol(p);
-    if (!frame)
-        frame = parse_arm(p);
     if (frame)
         frame->reliable = reliable;
     return frame;
@@ -174,8 +181,9 @@ lab_crash_frame_parse(const char *text)
 LabCrashFrame *
 lab_crash_frame_parse_pc(const char *text, gboolean *user)
 {
-    static const char *const starts[] = {"RIP: 0010:", "RIP: e030:", "EIP: 0060:", "EIP: ", "RIP: ",
-                                         "PC is at ",  "pc : ",      "IP: ",       "NIP ["};
+    static const char *const starts[] = {
+        "RIP: 0010:", "RIP: e030:", "EIP: 0060:", "EIP: ", "RIP: ",
+        "PC is at ",  "pc : ",      "IP: ",       "NIP [", "epc : "};
     const char *p = skip_spaces(text);
     const char *after;
 
@@ -191,204 +199,4 @@ lab_crash_frame_parse_pc(const char *text, gboolean *user)
         return parse_symbol(p);
     }
     return NULL;
-}
-
-/* --- stacks --- */
-
-typedef struct {
-    GPtrArray *stacks;
-    LabCrashStack *current; /* or NULL */
-    gboolean bare;          /* frames may come without "Call Trace:" */
-    gboolean secondary;     /* the next stack is one of an object's history */
-    char label[16];         /* "IRQ", "NMI", "TASK"…, or "" */
-    int strangers;          /* lines that are no frames since the last one */
-} StackReader;
-
-static void
-stack_free(LabCrashStack *stack)
-{
-    g_ptr_array_unref(stack->frames);
-    g_free(stack);
-}
-
-static LabCrashStack *
-stack_begin(StackReader *reader, gboolean from_pc)
-{
-    LabCrashStack *stack = g_new0(LabCrashStack, 1);
-
-    stack->frames = g_ptr_array_new_with_free_func((GDestroyNotify)lab_crash_frame_free);
-    stack->secondary = reader->secondary;
-    stack->from_pc = from_pc;
-    g_ptr_array_add(reader->stacks, stack);
-    reader->current = stack;
-    reader->label[0] = '\0';
-    reader->strangers = 0;
-    return stack;
-}
-
-/* "<IRQ>", "</IRQ>", "<#DF>", "<<EOE>>", "<EOI>": remembers the name; returns what follows on the
- * line ("" mostly; kernels before 4.9 put the first frame there), or NULL when it was no label. */
-static const char *
-read_label(StackReader *reader, const char *text)
-{
-    const char *p = skip_spaces(text);
-    const char *start = p;
-    gsize n;
-
-    if (*p != '<')
-        return NULL;
-    p += strspn(p, "<#/ ");
-    n = strspn(p, "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789");
-    if (n == 0 || n >= sizeof reader->label || p[n] != '>')
-        return NULL;
-    if (start[1] == '/' || g_str_has_prefix(p, "EOI") || g_str_has_prefix(p, "EOE")) {
-        reader->label[0] = '\0';
-    } else {
-        memcpy(reader->label, p, n);
-        reader->label[n] = '\0';
-    }
-    p += n;
-    return p + strspn(p, "> ");
-}
-
-static gboolean
-starts_trace(const char *text)
-{
-    static const char *const words[] = {"Call Trace:", "Call trace:", "acktrace:"};
-
-    for (gsize i = 0; i < G_N_ELEMENTS(words); i++)
-        if (strstr(text, words[i]))
-            return TRUE;
-    return FALSE;
-}
-
-/* Stacks that say where an object came from, not where the crash is. */
-static gboolean
-starts_history(const char *text)
-{
-    static const char *const words[] = {
-        "Allocated by task",
-        "Freed by task",
-        "Last potentially related work",
-        "Second to last",
-        "Allocated:",
-        "Freed:",
-        "Uninit was stored",
-        "Uninit was created",
-        "the existing dependency chain",
-        "which lock already depends",
-        "grace-period kthread stack dump",
-        "page last allocated",
-        "page last free",
-        "Last call_rcu",
-        "allocated by task",
-        "freed by task",
-    };
-
-    for (gsize i = 0; i < G_N_ELEMENTS(words); i++)
-        if (strstr(text, words[i]))
-            return TRUE;
-    return FALSE;
-}
-
-/* Lines that stand between frames of one trace. */
-static gboolean
-belongs_to_trace(const char *text)
-{
-    static const char *const starts[] = {
-        "Code:", "RSP:", "RAX:", "RDX:", "RBP:", "R10:",   "R13:", "RIP:", "ORIG_RAX:", "FS:",
-        "CS:",   "CR2:", "EAX:", "ESI:", "DS:",  "Stack:", "DR0:", "DR3:", "PKRU:"};
-    const char *p = skip_spaces(text);
-
-    if (*p == '\0')
-        return TRUE;
-    if ((p[0] == 'r' || p[0] == 'x') && g_ascii_isdigit(p[1]) && strchr(p, ':')) /* ARM */
-        return TRUE;
-    for (gsize i = 0; i < G_N_ELEMENTS(starts); i++)
-        if (g_str_has_prefix(p, starts[i]))
-            return TRUE;
-    return FALSE;
-}
-
-static void
-add_frame(StackReader *reader, LabCrashFrame *frame)
-{
-    frame->stack = reader->label[0] ? g_strdup(reader->label) : NULL;
-    reader->strangers = 0;
-    g_ptr_array_add(reader->current->frames, frame);
-}
-
-static void
-read_stack_line(StackReader *reader, const char *text)
-{
-    gboolean user;
-    const char *after;
-    LabCrashFrame *frame;
-
-    if (strstr(text, "NMI backtrace for cpu")) {
-        reader->secondary = FALSE;
-        stack_begin(reader, FALSE);
-        return;
-    }
-    if (starts_history(text)) {
-        reader->secondary = TRUE;
-        stack_begin(reader, FALSE);
-        return;
-    }
-    if (starts_trace(text)) {
-        reader->secondary = FALSE;
-        /* A register line before the trace is the trace's top. */
-        if (!reader->current || !reader->current->from_pc || reader->current->frames->len > 1)
-            stack_begin(reader, FALSE);
-        reader->strangers = 0;
-        /* "Call Trace: [<ffff…>] f+0x1/0x2" on the same line, as 2.6 to 3.x print it. */
-        frame = strstr(text, ":") ? lab_crash_frame_parse(strchr(text, ':') + 1) : NULL;
-        if (frame)
-            add_frame(reader, frame);
-        return;
-    }
-    while (reader->current && (after = read_label(reader, text))) {
-        if (!*after)
-            return;
-        text = after;
-    }
-    frame = lab_crash_frame_parse_pc(text, &user);
-    if (user && reader->current && reader->current->frames->len) {
-        reader->current = NULL;
-        return;
-    }
-    if (frame) {
-        if (!reader->current || reader->strangers > 2) {
-            reader->secondary = FALSE;
-            stack_begin(reader, TRUE);
-        }
-        add_frame(reader, frame);
-        return;
-    }
-    if (!reader->current && !(reader->bare && reader->stacks->len == 0))
-        return;
-    frame = lab_crash_frame_parse(text);
-    if (frame && !reader->current)
-        stack_begin(reader, FALSE);
-    if (!reader->current)
-        return;
-    if (frame)
-        add_frame(reader, frame);
-    else if (!belongs_to_trace(text) && reader->current->frames->len > 1)
-        reader->strangers++;
-    if (reader->strangers > 8 && !reader->current->from_pc)
-        reader->current = NULL;
-}
-
-GPtrArray *
-lab_crash_stacks_read(const GPtrArray *lines, gboolean bare)
-{
-    StackReader reader = {
-        .bare = bare,
-        .stacks = g_ptr_array_new_with_free_func((GDestroyNotify)stack_free),
-    };
-
-    for (guint i = 1; i < lines->len; i++)
-        read_stack_line(&reader, lines->pdata[i]);
-    return reader.stacks;
 }

@@ -20,14 +20,14 @@ static const char *const common[] = {
     "do_trap\\w*", "do_error_trap", "do_invalid_op", "invalid_op", "a?sm_exc_\\w+", "exc_\\w+", "(async_)?page_fault", "error_entry", "general_protection",
     "_{0,2}bad_area\\w*", "_{0,2}do_page_fault", "do_user_addr_fault", "do_kern_addr_fault", "do_general_protection", "do_error",
     "arm_notify_die", "die_kernel_fault", "__do_kernel_fault", "do_tag_\\w+", "do_sea", "do_(mem|el\\d)_abort", "el[01]\\w*", "do_bad\\w*",
-    "do_(DataAbort|PrefetchAbort)", "do_translation_fault", "do_alignment\\w*", "brk_handler", "bug_handler", "call_break_hook", "do_undefinstr", "__dabt_svc", "__und_svc",
+    "do_(DataAbort|PrefetchAbort)", "do_translation_fault", "do_alignment\\w*", "brk_handler", "bug_handler", "call_break_hook", "do_undefinstr", "__und_svc",
     "df_debug", "do_double_fault", "handle_stack_overflow", "__stack_chk_fail", "entry_SYSCALL\\w*", "do_syscall\\w*", "ret_from_fork\\w*",
     "retint_\\w+", "preempt_schedule\\w*", "_{2,3}preempt_schedule\\w*", "schedule(_debug|_timeout)?", "__schedule(_bug)?", "_cond_resched", "__cond_resched",
     /* sanitizers and debugging */
     "\\w*kasan\\w*", "__asan\\w*", "\\w*kmsan\\w*", "__msan\\w*", "\\w*kcsan\\w*", "__tsan\\w*", "\\w*ubsan\\w*", "_{0,2}kfence_\\w+", "__sanitizer\\w*",
     "check_memory_region\\w*", "check_region\\w*", "memory_is_\\w+", "__tag_\\w+", "object_err", "slab_(err|bug)", "handle_overflow", "(start|end)_report", "val_to_string",
     "should_fail\\w*", "fail_dump", "lockdep\\w*", "_{0,2}debug_\\w+", "kmemleak_\\w+", "create_object", "__list_\\w+_or_report", "_{0,3}might_\\w+",
-    "check_preemption_disabled", "debug_smp_processor_id", "_{0,2}this_cpu_\\w+", "perf_trace_\\w+", "tp_perf_event_destroy", "trace_(hard|soft)irqs\\w*", "static_obj",
+    "check_preemption_disabled", "debug_smp_processor_id", "_{0,2}this_cpu_\\w+", "perf_trace_\\w+", "trace_(hard|soft)irqs\\w*", "static_obj",
     "\\w*lock_(acquire|release)\\w*", "register_lock_class", "validate_chain", "check_\\w*deadlock", "check_prev\\w+", "check_noncircular", "mark_(lock|usage|held)\\w*",
     "look_up_lock_class", "assign_lock_key", "__bfs", "valid_state", "reacquire_held_locks", "find_\\w*lock\\w*class", "hlock_class", "__lock_\\w+",
     /* locks */

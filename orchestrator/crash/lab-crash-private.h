@@ -30,9 +30,11 @@ void lab_crash_line_set(LabCrashLine *line, const char *bytes, gsize length);
 LabCrashFrame *lab_crash_frame_new(const char *function, gsize length);
 void lab_crash_frame_free(LabCrashFrame *frame);
 
-/* The frame that 'text' shows ("? f.isra.0+0x1/0x2 [mod]", "[<ffff…>] f+0x1/0x2", ARM's
- * "(f) from [<…>] (g+0x1/0x2)"), or NULL. */
+/* The frame that 'text' shows ("? f.isra.0+0x1/0x2 [mod]", "[<ffff…>] f+0x1/0x2"), or NULL. */
 LabCrashFrame *lab_crash_frame_parse(const char *text);
+/* ARM's "[<…>] (f) from [<…>] (g+0x1/0x2)", "f from g+0x1/0x2": f, and g as *caller; both or NULL.
+ */
+LabCrashFrame *lab_crash_frame_parse_arm(const char *text, LabCrashFrame **caller);
 /* The function that a register line names ("RIP: 0010:f+0x1/0x2", "pc : f+0x…", "PC is at f+…"), or
  * NULL. *user is set when the program counter was in user space. */
 LabCrashFrame *lab_crash_frame_parse_pc(const char *text, gboolean *user);
@@ -43,24 +45,42 @@ void lab_crash_function_strip(char *function);
  */
 char *lab_crash_function_plain(const char *function);
 
-/* The stacks of one report, read line by line. */
+/* --- lab-crash-stack.c --- */
+
+typedef enum {
+    LAB_CRASH_STACK_MAIN,      /* where it happened, or where a CPU is */
+    LAB_CRASH_STACK_HISTORY,   /* where an object was allocated, freed, queued */
+    LAB_CRASH_STACK_ORIGIN,    /* KMSAN: where the uninitialised memory came from */
+    LAB_CRASH_STACK_OWNER,     /* page_owner: where the page was allocated */
+    LAB_CRASH_STACK_SAFE,      /* lockdep: "which became HARDIRQ-safe at" */
+    LAB_CRASH_STACK_CHAIN,     /* lockdep: the dependency chain */
+    LAB_CRASH_STACK_BYSTANDER, /* RCU's own thread and the like */
+} LabCrashStackKind;
+
 typedef struct {
-    GPtrArray *frames;  /* LabCrashFrame */
-    gboolean secondary; /* "Allocated by", "Freed by": not where it happened */
-    gboolean from_pc;   /* began with a register line */
+    GPtrArray *frames; /* LabCrashFrame */
+    LabCrashStackKind kind;
+    guint n_traced;       /* frames after the words that announced it */
+    gboolean announced;   /* "Call Trace:" or such promised frames */
+    gboolean from_pc;     /* began with a register line */
+    gboolean interrupted; /* shows a CPU that ran when it was interrupted */
 } LabCrashStack;
 
-/* 'lines': header first. 'bare': the first stack may begin without "Call Trace:". */
+/* The stacks of a report, in order; elements LabCrashStack. 'lines': char *, header first. 'bare':
+ * the first stack may begin without "Call Trace:". */
 GPtrArray *lab_crash_stacks_read(const GPtrArray *lines, gboolean bare);
 
 /* --- lab-crash-table.c --- */
 
 typedef enum {
-    LAB_CRASH_RULE_TOP,   /* header's function, else the first that may be to blame */
-    LAB_CRASH_RULE_TITLE, /* the title needs no function */
-    LAB_CRASH_RULE_TRACE, /* the first of the trace, never the header's */
-    LAB_CRASH_RULE_STALL, /* the frame above the first well-known entry */
-    LAB_CRASH_RULE_HANG,  /* like TOP, without scheduler, lock and completion frames */
+    LAB_CRASH_RULE_TOP,      /* header's function, else the first that may be to blame */
+    LAB_CRASH_RULE_TITLE,    /* the title needs no function */
+    LAB_CRASH_RULE_TRACE,    /* the first of the trace, never the header's */
+    LAB_CRASH_RULE_STALL,    /* the frame above the first well-known entry */
+    LAB_CRASH_RULE_HANG,     /* like TRACE, without scheduler, lock and completion frames */
+    LAB_CRASH_RULE_OWNER,    /* the first of the stack that allocated the page, else like TRACE */
+    LAB_CRASH_RULE_DEADLOCK, /* where a lock is taken, else where one is held, else the chain */
+    LAB_CRASH_RULE_IRQ_SAFE, /* where the lock was taken in an interrupt */
 } LabCrashRule;
 
 typedef enum {
@@ -73,6 +93,8 @@ typedef enum {
     LAB_CRASH_NO_CORRUPT = 1 << 6,  /* no function found: title without "in F", not corrupted */
     LAB_CRASH_BARE = 1 << 8,        /* prints its frames without "Call Trace:" */
     LAB_CRASH_PRELUDE = 1 << 7,     /* words before a WARNING or BUG that is the same report */
+    LAB_CRASH_TRACED = 1 << 9,      /* the title needs no function, but a trace is printed */
+    LAB_CRASH_NO_TRACE = 1 << 10,   /* prints no trace, or need not */
 } LabCrashFlags;
 
 /* One kind of report. Strings with ${name} take named groups of 'header' and 'detail', ${F} the
@@ -81,7 +103,8 @@ typedef struct {
     const char *type;
     const char *needle;      /* literal that the header line has */
     const char *header;      /* PCRE over the header line */
-    const char *detail;      /* PCRE over a later line; its groups are needed by the title */
+    const char *detail;      /* PCRE over a later line; its groups are needed by the title. Of lines
+                              * that match, the first whose F may be blamed is taken */
     const char *title;       /* with a function */
     const char *alternative; /* or NULL */
     LabCrashRule rule;
@@ -101,6 +124,25 @@ GRegex *lab_crash_class_skip(const LabCrashClass *class);
 gboolean lab_crash_function_is_common(const char *function);
 gboolean lab_crash_function_is_entry(const char *function);
 gboolean lab_crash_function_waits(const char *function);
+
+/* --- lab-crash-blame.c --- */
+
+/* May that function be blamed under that class? A module's always. */
+gboolean
+lab_crash_may_be_blamed(const LabCrashClass *class, const char *function, const char *module);
+/* The blamed frame (borrowed) of 'stacks' (LabCrashStack) and in *index its stack's index; NULL
+ * (then *index is left) when no frame can be blamed. */
+const LabCrashFrame *
+lab_crash_blame(const LabCrashClass *class, const GPtrArray *stacks, guint *index);
+/* The same among the stacks that say where uninitialised memory came from. */
+const LabCrashFrame *lab_crash_blame_origin(const LabCrashClass *class, const GPtrArray *stacks);
+
+/* --- lab-crash-trust.c --- */
+
+/* Is the report too damaged for its function to be trusted? 'blamed': index of the stack that was
+ * blamed, G_MAXUINT for none. */
+gboolean lab_crash_is_corrupted(const LabCrashClass *class, const GPtrArray *lines,
+                                const GPtrArray *stacks, guint blamed);
 
 /* --- lab-crash-report.c --- */
 

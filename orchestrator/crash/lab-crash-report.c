@@ -20,140 +20,6 @@ lab_crash_report_free(LabCrashReport *report)
     g_free(report);
 }
 
-/* --- the function to blame --- */
-
-static gboolean
-may_be_blamed(const LabCrashClass *class, const char *function, const char *module)
-{
-    GRegex *skip = lab_crash_class_skip(class);
-
-    if (module)
-        return TRUE;
-    if (skip && g_regex_match(skip, function, 0, NULL))
-        return FALSE;
-    return !lab_crash_function_is_common(function);
-}
-
-static const LabCrashFrame *
-first_blamed(const LabCrashClass *class, const GPtrArray *frames)
-{
-    for (guint i = 0; i < frames->len; i++) {
-        const LabCrashFrame *frame = frames->pdata[i];
-
-        if (frame->reliable && may_be_blamed(class, frame->function, frame->module))
-            return frame;
-    }
-    return NULL;
-}
-
-/* The interrupt that found the stall is not the stall: frames from its entry on. */
-static guint
-after_interrupt(const GPtrArray *frames)
-{
-    static const char *const words[] = {"apic_timer_interrupt", "sysvec_",
-                                        "end_repeat_nmi",       "exc_nmi",
-                                        "nmi_restore",          "el1_irq",
-                                        "el1h_64_irq",          "__irq_svc",
-                                        "reschedule_interrupt", "call_function_interrupt"};
-
-    gboolean inside = FALSE;
-    guint i;
-
-    for (i = 0; i < frames->len; i++) {
-        const LabCrashFrame *frame = frames->pdata[i];
-        gboolean entry = FALSE;
-
-        for (gsize j = 0; frame->reliable && j < G_N_ELEMENTS(words) && !entry; j++)
-            entry = strstr(frame->function, words[j]) != NULL;
-        if (inside && !entry && frame->reliable)
-            return i;
-        inside |= entry;
-    }
-    return inside ? i : 0;
-}
-
-/* What rcu's own thread was doing when it complained about starving. */
-static gboolean
-is_bystander(const GPtrArray *frames)
-{
-    for (guint i = 0; i < frames->len; i++)
-        if (strcmp(((LabCrashFrame *)frames->pdata[i])->function, "rcu_gp_kthread") == 0)
-            return TRUE;
-    return FALSE;
-}
-
-static const LabCrashFrame *
-stalled(const LabCrashClass *class, const GPtrArray *frames)
-{
-    const LabCrashFrame *above = NULL;
-    const LabCrashFrame *top = NULL;
-
-    for (guint i = after_interrupt(frames); i < frames->len; i++) {
-        const LabCrashFrame *frame = frames->pdata[i];
-
-        if (!frame->reliable)
-            continue;
-        if (strstr(frame->function, "smp_call_function"))
-            return frame;
-        if (lab_crash_function_is_entry(frame->function)) {
-            if (above)
-                return above;
-            continue;
-        }
-        if (!top)
-            top = frame;
-        above = frame;
-    }
-    return top;
-}
-
-static const LabCrashFrame *
-hung(const LabCrashClass *class, const GPtrArray *frames)
-{
-    static const char *const anchors[] = {"rtnl_lock", "synchronize_rcu", "synchronize_srcu",
-                                          "synchronize_net", "synchronize_sched"};
-
-    for (guint i = 0; i < frames->len; i++) {
-        const LabCrashFrame *frame = frames->pdata[i];
-
-        for (gsize j = 0; frame->reliable && j < G_N_ELEMENTS(anchors); j++)
-            if (strstr(frame->function, anchors[j]))
-                return frame;
-    }
-    for (guint i = 0; i < frames->len; i++) {
-        const LabCrashFrame *frame = frames->pdata[i];
-
-        if (frame->reliable && (frame->module || !lab_crash_function_waits(frame->function)) &&
-            may_be_blamed(class, frame->function, frame->module))
-            return frame;
-    }
-    return NULL;
-}
-
-/* The blamed frame (borrowed) of the first stack that has one; *stack_index says which. */
-static const LabCrashFrame *
-blame(const LabCrashClass *class, const GPtrArray *stacks, guint *stack_index)
-{
-    for (guint i = 0; i < stacks->len; i++) {
-        const LabCrashStack *stack = stacks->pdata[i];
-        const LabCrashFrame *frame = NULL;
-
-        if (stack->secondary || is_bystander(stack->frames))
-            continue;
-        if (class->rule == LAB_CRASH_RULE_STALL)
-            frame = stalled(class, stack->frames);
-        else if (class->rule == LAB_CRASH_RULE_HANG)
-            frame = hung(class, stack->frames);
-        else
-            frame = first_blamed(class, stack->frames);
-        if (frame) {
-            *stack_index = i;
-            return frame;
-        }
-    }
-    return NULL;
-}
-
 /* --- titles --- */
 
 /* What differs from run to run becomes a word: addresses ADDR, numbers NUM. */
@@ -329,22 +195,47 @@ read_attributes(json_t *attributes, const GPtrArray *lines)
 
 /* --- all of it --- */
 
-/* The match of the class's detail on a later line, or NULL. */
+/* The function that a match names and that may be blamed; g_free. NULL: none. */
+static char *
+blamed_group(const LabCrashClass *class, GMatchInfo *match)
+{
+    char *function = group("F", match, NULL);
+
+    if (!function)
+        return NULL;
+    lab_crash_function_strip(function);
+    if (lab_crash_may_be_blamed(class, function, NULL))
+        return function;
+    g_free(function);
+    return NULL;
+}
+
+/* The match of the class's detail on a later line, or NULL: the first whose function may be blamed,
+ * else the first. */
 static GMatchInfo *
 find_detail(const LabCrashClass *class, const GPtrArray *lines)
 {
     GRegex *regex = lab_crash_class_detail(class);
-    GMatchInfo *match;
+    GMatchInfo *first = NULL;
 
     for (guint i = 1; regex && i < MIN(lines->len, 40); i++) {
-        if (g_regex_match(regex, lines->pdata[i], 0, &match))
-            return match;
-        g_match_info_unref(match);
+        g_autoptr(GMatchInfo) match = NULL;
+        g_autofree char *function = NULL;
+
+        if (!g_regex_match(regex, lines->pdata[i], 0, &match))
+            continue;
+        function = blamed_group(class, match);
+        if (function || !strstr(class->detail, "?<F>")) {
+            g_clear_pointer(&first, g_match_info_unref);
+            return g_steal_pointer(&match);
+        }
+        if (!first)
+            first = g_steal_pointer(&match);
     }
-    return NULL;
+    return first;
 }
 
-/* Frames of the stack that was blamed, else of the first that is not an object's history. */
+/* Frames of the stack that was blamed, else of the first that tells where it happened. */
 static GPtrArray *
 take_frames(GPtrArray *stacks, guint index)
 {
@@ -353,7 +244,8 @@ take_frames(GPtrArray *stacks, guint index)
     for (guint i = 0; i < stacks->len; i++) {
         LabCrashStack *stack = stacks->pdata[i];
 
-        if (index != G_MAXUINT ? i != index : stack->secondary || stack->frames->len == 0)
+        if (index != G_MAXUINT ? i != index
+                               : stack->kind != LAB_CRASH_STACK_MAIN || stack->frames->len == 0)
             continue;
         for (guint j = 0; j < stack->frames->len; j++) {
             LabCrashFrame *frame = stack->frames->pdata[j];
@@ -381,16 +273,10 @@ named_function(const LabCrashClass *class, GMatchInfo *header, GMatchInfo *detai
 {
     char *function;
 
-    if (class->rule != LAB_CRASH_RULE_TOP)
+    if (class->rule != LAB_CRASH_RULE_TOP && class->rule != LAB_CRASH_RULE_DEADLOCK)
         return NULL;
-    function = group("F", header, detail);
-    if (!function)
-        return NULL;
-    lab_crash_function_strip(function);
-    if (may_be_blamed(class, function, NULL))
-        return function;
-    g_free(function);
-    return NULL;
+    function = blamed_group(class, header);
+    return function || !detail ? function : blamed_group(class, detail);
 }
 
 LabCrashReport *
@@ -412,12 +298,13 @@ lab_crash_report_build(const LabCrashClass *class, const GPtrArray *lines)
     report = g_new0(LabCrashReport, 1);
     report->type = g_strdup(class->type);
     report->attributes = json_object();
-    frame = blame(class, stacks, &index);
+    frame = lab_crash_blame(class, stacks, &index);
+    report->corrupted = lab_crash_is_corrupted(class, lines, stacks, index);
     if (class->rule != LAB_CRASH_RULE_TITLE) {
         function = named_function(class, header, detail);
         if (!function && frame)
             function = g_strdup(frame->function);
-        report->corrupted = !function && !(class->flags & LAB_CRASH_NO_CORRUPT);
+        report->corrupted |= !function && !(class->flags & LAB_CRASH_NO_CORRUPT);
     }
     name_report(report, class, function, header, detail);
     if (function)

@@ -186,27 +186,29 @@ const LabCrashClass lab_crash_classes[] = {
 
     /* --- lockdep and its neighbours --- */
     {.type = "deadlock",
-     .needle = "deadlock",
-     .header = "WARNING: (?:possible (?:circular|recursive|irq lock inversion).*|.*)deadlock|"
-               "possible (?:circular locking dependency|recursive locking) detected",
-     .detail = "^.*(?:at: |\\.\\.\\. at: )" FUNCTION,
-     .title = "possible deadlock in ${F}"},
+     .needle = "-safe -> ",
+     .header = "(?:HARDIRQ|SOFTIRQ|RECLAIM_FS)(?:-READ)?-safe -> ",
+     .title = "possible deadlock in ${F}",
+     .rule = LAB_CRASH_RULE_IRQ_SAFE},
+    {.type = "deadlock",
+     .needle = "deadlock detected",
+     .header = "WARNING: possible .*deadlock detected",
+     .detail = "^(?! *#).*at: " FUNCTION,
+     .title = "possible deadlock in ${F}",
+     .rule = LAB_CRASH_RULE_DEADLOCK},
     {.type = "deadlock",
      .needle = "possible ",
-     .header =
-         "possible (?:circular locking dependency|recursive locking|irq lock inversion dependency) "
-         "detected|HARDIRQ-safe -> HARDIRQ-unsafe|SOFTIRQ-safe -> SOFTIRQ-unsafe",
-     .detail = "^.*at: " FUNCTION,
-     .title = "possible deadlock in ${F}"},
-    {.type = "deadlock",
-     .needle = "-safe -> ",
-     .header = "(?:HARDIRQ|SOFTIRQ|RECLAIM_FS)-safe -> ",
-     .detail = "^.*at: " FUNCTION,
-     .title = "possible deadlock in ${F}"},
+     .header = "possible (?:circular locking dependency|recursive locking"
+               "|irq lock inversion dependency) detected",
+     .detail = "^(?! *#).*at: " FUNCTION,
+     .title = "possible deadlock in ${F}",
+     .skip = "^(?:process_one_work|process_scheduled_works|worker_thread|start_flush_work|perf_"
+             "trace_\\w+)$",
+     .rule = LAB_CRASH_RULE_DEADLOCK},
     {.type = "lock-state",
      .needle = "inconsistent lock state",
      .header = "inconsistent lock state",
-     .detail = "^.*, at: " FUNCTION,
+     .detail = "^(?! *#).*, at: " FUNCTION,
      .title = "inconsistent lock state in ${F}"},
     {.type = "lock-context",
      .needle = "Invalid wait context",
@@ -262,8 +264,10 @@ const LabCrashClass lab_crash_classes[] = {
      .header = "BUG: Bad page state",
      .title = "BUG: Bad page state in ${F}",
      .skip = "^(?:folio_batch\\w*|sk_skb_reason_drop|kfree_skb\\w*|consume_skb|_{0,2}lru_\\w+|_{0,"
-             "2}mempool\\w*|page_frag\\w*)$",
-     .rule = LAB_CRASH_RULE_TRACE},
+             "2}mempool\\w*|page_frag\\w*|_{0,2}page_pool_\\w+|\\w*set_page_owner|post_alloc_hook"
+             "|\\w*folio_alloc\\w*|filemap_\\w+|_{0,2}filemap_get_folio|pagecache_get_page"
+             "|\\w*alloc_pages\\w*|\\w*vmalloc\\w*|vm_area_alloc_pages|\\w*_cache_ra\\w*)$",
+     .rule = LAB_CRASH_RULE_OWNER},
     {.type = "bad-page-map",
      .needle = "BUG: Bad page map",
      .header = "BUG: Bad page map",
@@ -296,8 +300,7 @@ const LabCrashClass lab_crash_classes[] = {
      .needle = "BUG: memory leak",
      .header = "BUG: memory leak",
      .title = "memory leak in ${F}",
-     .skip = "^(?:sget_userns|kvasprintf\\w*|__alloc_percpu\\w*|alloc_\\w+|kasprintf|sk_\\w*"
-             "alloc\\w*)$",
+     .skip = "alloc|^(?:sget_userns|kv?as?printf\\w*|kmemdup\\w*|kstrdup\\w*|mempool_\\w+)$",
      .rule = LAB_CRASH_RULE_TRACE},
     {.type = "dentry",
      .needle = "BUG: Dentry ",
