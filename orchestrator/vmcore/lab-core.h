@@ -145,9 +145,12 @@ const LabCoreMissing *lab_core_missing_at(const LabCore *core, guint index);
 
 /* ---- the kernel's log ---- */
 
-/* The whole log as `dmesg` prints it: a line a line, "[    1.234567] text", with the caller behind
- * the time
- * ("[    1.234567] [    T1] text" as printk does it) where the records have one and 'callers' is
- * set. NULL with LAB_DATA_ERROR when none of it can be had; a part of it with a remark.
- * g_string_free. */
+/* The whole log, from kernel 3.5 on, as makedumpfile --dump-dmesg writes it: a line a record,
+ * "[    1.234567] text", further lines of it indented, what is not ASCII as \x4e. With 'callers' as
+ * printk writes it: "[    1.234567][    T1] text" (T: task, C: CPU) where the records have callers
+ * (5.10 and later with CONFIG_PRINTK_CALLER), and each line with its own prefix. LAB_DATA_ERROR
+ * when none of it can be had; a part is success with a remark. Of a log over 32 MiB the newest
+ * part. g_string_free. */
 GString *lab_core_dmesg(LabCore *core, gboolean callers, GError **error);
+/* "printk_ringbuffer", "log_buf" or NULL: what lab_core_dmesg() would read. Static. */
+const char *lab_core_dmesg_kind(LabCore *core);
