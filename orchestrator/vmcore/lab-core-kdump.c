@@ -47,6 +47,7 @@
 
 #define MAX_NOTES      (8u << 20)
 #define MAX_VMCOREINFO (64u << 10)
+#define LAST_PAGES     4096u
 #define BITMAP_CHUNK   4096u
 #define CHUNK_FRAMES   (BITMAP_CHUNK * 8u)
 #define CACHED_CHUNKS  16u
@@ -367,26 +368,44 @@ count_memory(LabCore *core)
         lab_core_missing(core, "memory", "the file is cut off within its bitmap");
 }
 
-/* Whether the last page's data is in the file. */
+/* The end of the data of the last pages; the very last may share one that came early (zeros). */
+static gboolean
+last_data(LabCore *core, guint64 pages, guint64 *end)
+{
+    Kdump *kdump = core->format_data;
+    guint n = (guint)MIN(pages, (guint64)LAST_PAGES);
+    gsize size = n * sizeof(Descriptor);
+    g_autofree Descriptor *last = g_new(Descriptor, n);
+
+    *end = 0;
+    if (!lab_core_file_read_all(core->file, kdump->descriptors + (pages - n) * sizeof *last, last,
+                                size))
+        return FALSE;
+    for (guint i = 0; i < n; i++)
+        *end = MAX(*end, GUINT64_FROM_LE(last[i].offset) + GUINT32_FROM_LE(last[i].size));
+    return TRUE;
+}
+
+/* Whether the last page's data is in the file, and the bitmap tells of as many pages as there are
+ * descriptors: the data begins right behind them. */
 static void
-check_end(LabCore *core, guint status)
+check_whole(LabCore *core, guint status)
 {
     Kdump *kdump = core->format_data;
     guint64 pages = core->dumped_bytes >> core->page_shift;
-    guint64 last;
-    Descriptor descriptor;
-    gboolean there = pages == 0 || kdump->first_frame > 0 || kdump->end_frame < kdump->max_frame;
+    guint64 end;
+    Descriptor first;
 
-    last = kdump->descriptors + (MAX(pages, 1) - 1) * sizeof descriptor;
-    if (!there && lab_core_file_read_all(core->file, last, &descriptor, sizeof descriptor) &&
-        GUINT64_FROM_LE(descriptor.offset) + GUINT32_FROM_LE(descriptor.size) <=
-            lab_core_file_size(core->file))
-        there = TRUE;
-    if (!there || lab_core_file_cut_off(core->file))
-        lab_core_missing(core, "memory", "the file is cut off: pages at its end are not there");
     if (status & STATUS_INCOMPLETE)
         lab_core_missing(core, "memory",
                          "makedumpfile could not write all of it (incomplete dump)");
+    if (kdump->first_frame > 0 || kdump->end_frame < kdump->max_frame || pages == 0)
+        return;
+    if (!last_data(core, pages, &end) || end > lab_core_file_size(core->file))
+        lab_core_missing(core, "memory", "the file is cut off: pages at its end are not there");
+    if (lab_core_file_read_all(core->file, kdump->descriptors, &first, sizeof first) &&
+        GUINT64_FROM_LE(first.offset) < kdump->descriptors + pages * sizeof first)
+        lab_core_missing(core, "memory", "the file's bitmap is damaged: pages are mixed up");
 }
 
 static gboolean
@@ -459,6 +478,6 @@ lab_core_kdump_open(LabCore *core, GError **error)
     count_memory(core);
     kdump->before_first = pages_before(core, kdump->first_frame);
     core->format_text = g_strdup_printf("kdump-compressed (%s)", compression(core));
-    check_end(core, status);
+    check_whole(core, status);
     return TRUE;
 }
