@@ -113,6 +113,22 @@ make_parents(const char *root, GError **error)
     return make_private(base, error) && make_private(root, error);
 }
 
+/* Another process that ends may take an empty root away in between. */
+static gboolean
+make_below(const char *root, const char *path, GError **error)
+{
+    for (int tries = 3;; tries--) {
+        g_autoptr(GError) failed = NULL;
+
+        if (make_parents(root, &failed) && make_private(path, &failed))
+            return TRUE;
+        if (tries == 0) {
+            g_propagate_error(error, g_steal_pointer(&failed));
+            return FALSE;
+        }
+    }
+}
+
 LabRuntime *
 lab_runtime_new(const char *data, const char *name, GError **error)
 {
@@ -122,8 +138,6 @@ lab_runtime_new(const char *data, const char *name, GError **error)
     LAB_AUTO_FD fd = -1;
 
     runtime->lock = -1;
-    if (!make_parents(root, error))
-        return NULL;
     runtime->path = g_build_filename(root, leaf, NULL);
     /* For sockets: see MAX_PATH. */
     if (strlen(runtime->path) > MAX_PATH) {
@@ -134,7 +148,7 @@ lab_runtime_new(const char *data, const char *name, GError **error)
         return NULL;
     }
     /* A dead process may have had our pid. */
-    if (!lab_path_remove(AT_FDCWD, runtime->path, error) || !make_private(runtime->path, error))
+    if (!lab_path_remove(AT_FDCWD, runtime->path, error) || !make_below(root, runtime->path, error))
         return NULL;
     fd = lab_dir_open(AT_FDCWD, runtime->path, error);
     runtime->lock = fd < 0 ? -1 : lab_lock_take(fd, "lock", FALSE, error);
@@ -156,6 +170,11 @@ lab_runtime_free(LabRuntime *runtime)
         return;
     if (runtime->path && !lab_path_remove(AT_FDCWD, runtime->path, &error))
         lab_warn("%s", error->message);
+    if (runtime->path) {
+        g_autofree char *root = g_path_get_dirname(runtime->path);
+
+        (void)rmdir(root); /* the last one */
+    }
     lab_fd_close(&runtime->lock);
     g_free(runtime->path);
     g_free(runtime);

@@ -291,6 +291,7 @@ static void
 test_worker_killed(void)
 {
     const char *const argv[] = {program, "--sleeper", NULL};
+    g_auto(GStrv) env = g_environ_setenv(g_get_environ(), "TMPDIR", bench.directory, TRUE);
     g_autoptr(GError) error = NULL;
     GPid worker;
     int out = -1;
@@ -298,7 +299,7 @@ test_worker_killed(void)
     pid_t qemu;
     LabCleaned cleaned;
 
-    g_assert_true(g_spawn_async_with_pipes(NULL, (char **)argv, NULL, G_SPAWN_DO_NOT_REAP_CHILD,
+    g_assert_true(g_spawn_async_with_pipes(NULL, (char **)argv, env, G_SPAWN_DO_NOT_REAP_CHILD,
                                            NULL, NULL, &worker, NULL, &out, NULL, &error));
     g_assert_cmpint(read(out, buffer, sizeof buffer - 1), >, 0);
     qemu = (pid_t)g_ascii_strtoll(buffer, NULL, 10);
