@@ -173,8 +173,9 @@ lab_crash_frame_parse(const char *text)
     if (!g_ascii_isalpha(*p) && *p != '_' && *p != '.')
         return NULL;
     frame = parse_symbol(p);
-    if (frame)
-        frame->reliable = reliable;
+    if (!frame)
+        return lab_crash_loose_frame(text);
+    frame->reliable = reliable;
     return frame;
 }
 

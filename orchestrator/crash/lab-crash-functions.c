@@ -15,6 +15,7 @@ static const char *const common[] = {
     "print_\\w+", "dump_page", "unwind_\\w+", "dump_backtrace", "dump_instr", "walk_stackframe", "arch_stack_walk",
     "(__)?save_stack\\w*", "stack_trace\\w*", "(v|vs|s|vsc|sc)n?printf", "v?printk\\w*", "_printk", "pointer", "string(_nocheck)?", "hex_\\w+",
     "fortify_panic", "__fortify_report", "assertfail", "rust_helper_BUG", "skb_(panic|over_panic|under_panic|push|put|pull)",
+    "machine_kexec", "_{0,2}crash_kexec", "crash_save_\\w+", "(kdump|crash)_nmi_callback", "nmi_handle", "(default_)?do_nmi", "end_repeat_nmi", "nmi",
     "rust_panic", "_R\\w+rust_begin_unwind", "_R\\w+panicking\\w*",
     /* traps */
     "do_trap\\w*", "do_error_trap", "do_invalid_op", "invalid_op", "a?sm_exc_\\w+", "exc_\\w+", "(async_)?page_fault", "error_entry", "general_protection",

@@ -26,8 +26,8 @@ typedef struct {
 struct LabCrashParser {
     LabCrashLog *log;
     GPtrArray *open; /* Open */
-    GArray *order;   /* guint64: line_first of log->reports, sorted */
     guint64 line;
+    LabCrashSalvage *salvage; /* NULL: the text was mended already */
     LabCrashLine scratch;
     gboolean has_report;
     gboolean panic_ended;
@@ -48,6 +48,7 @@ lab_crash_parser_new(void)
     parser->log = g_new0(LabCrashLog, 1);
     parser->log->reports = g_ptr_array_new_with_free_func((GDestroyNotify)lab_crash_report_free);
     parser->open = g_ptr_array_new_with_free_func((GDestroyNotify)open_free);
+    parser->salvage = lab_crash_salvage_new();
     return parser;
 }
 
@@ -58,6 +59,7 @@ lab_crash_parser_free(LabCrashParser *parser)
         return;
     lab_crash_log_free(parser->log);
     g_ptr_array_unref(parser->open);
+    lab_crash_salvage_free(parser->salvage);
     g_free(parser);
 }
 
@@ -200,7 +202,12 @@ lab_crash_parser_feed(LabCrashParser *parser, const char *bytes, gsize length)
     gint index;
 
     parser->line++;
+    if (parser->salvage)
+        lab_crash_salvage_keep(parser->salvage, bytes, length);
     lab_crash_line_set(line, bytes, length);
+    if (line->text[0] == ' ' || line->text[0] == 'P')
+        if (lab_crash_session_unquote(line->text))
+            line->length = strlen(line->text);
     if (g_str_has_prefix(line->text, "Linux version ")) {
         read_banner(parser, line->text);
         return;
@@ -256,9 +263,28 @@ lab_crash_parser_finish(LabCrashParser *parser)
     while (parser->open->len)
         close_report(parser, 0);
     settle(log);
+    if (parser->salvage)
+        lab_crash_salvage_log(parser->salvage, log);
     lab_crash_log_sign(log);
     parser->log = NULL;
     return log;
+}
+
+LabCrashLog *
+lab_crash_log_parse_mended(const char *text, gsize length)
+{
+    g_autoptr(LabCrashParser) parser = lab_crash_parser_new();
+    const char *end = text + length;
+
+    g_clear_pointer(&parser->salvage, lab_crash_salvage_free);
+    while (text < end) {
+        const char *newline = memchr(text, '\n', end - text);
+        const char *stop = newline ? newline : end;
+
+        lab_crash_parser_feed(parser, text, stop - text);
+        text = stop + 1;
+    }
+    return lab_crash_parser_finish(parser);
 }
 
 gboolean

@@ -64,6 +64,7 @@ typedef struct {
     gboolean announced;   /* "Call Trace:" or such promised frames */
     gboolean from_pc;     /* began with a register line */
     gboolean interrupted; /* shows a CPU that ran when it was interrupted */
+    gboolean session;     /* crash(8)'s "bt" */
 } LabCrashStack;
 
 /* The stacks of a report, in order; elements LabCrashStack. 'lines': char *, header first. 'bare':
@@ -143,6 +144,9 @@ const LabCrashFrame *lab_crash_blame_origin(const LabCrashClass *class, const GP
  * blamed, G_MAXUINT for none. */
 gboolean lab_crash_is_corrupted(const LabCrashClass *class, const GPtrArray *lines,
                                 const GPtrArray *stacks, guint blamed);
+/* --- lab-crash-parser.c --- */
+/* For a text that was already salvaged once. */
+LabCrashLog *lab_crash_log_parse_mended(const char *text, gsize length);
 
 /* --- lab-crash-report.c --- */
 
@@ -152,6 +156,61 @@ LabCrashReport *lab_crash_report_build(const LabCrashClass *class, const GPtrArr
 void lab_crash_report_free(LabCrashReport *report);
 /* The blamed function of a built report is kept as attribute "function". */
 #define LAB_CRASH_FUNCTION "function"
+
+/* --- lab-crash-session.c: what crash(8) prints --- */
+
+/* "#8 [ffff…] page_fault at ffff… [mod]", also with blanks for lost underscores; NULL: none. */
+LabCrashFrame *lab_crash_session_frame(const char *text);
+/* "[exception RIP: f+9]", or NULL. */
+LabCrashFrame *lab_crash_session_pc(const char *text);
+/* 'PID: 269 TASK: ffff… CPU: 22 COMMAND: "kswapd0"': the stack of a task follows. */
+gboolean lab_crash_session_is_task(const char *text);
+/* 'PANIC: "BUG: …"' becomes what stands between the quotes. TRUE when it was such a line. */
+gboolean lab_crash_session_unquote(char *text);
+/* Facts of a session (sys, kmem -i, bt of tasks) of the text's lines into 'attributes'. */
+gboolean lab_crash_session_read(json_t *attributes, char *const *lines);
+
+/* --- lab-crash-loose.c: names and lines that OCR or a text editor damaged --- */
+
+/* A function's name from 'text' of 'length' bytes with blanks or "\_" where '_' stood; g_free.
+ * NULL: cannot be a name. */
+char *lab_crash_loose_name(const char *text, gsize length);
+/* The frame "warn alloc failed+0x110/0x18O [mod]", or NULL. */
+LabCrashFrame *lab_crash_loose_frame(const char *text);
+/* A kernel release with blanks for dots and underscores; in place. */
+void lab_crash_loose_release(char *release);
+
+/* --- lab-crash-fuzzy.c --- */
+
+/* Headers and the lines that go with them, mended where nearly what the kernel prints; one line
+ * without prefix. NULL: nothing to mend; g_free. *header is set when a report's header was mended. */
+char *lab_crash_fuzzy_mend(const char *text, gboolean *header);
+
+/* --- lab-crash-clues.c --- */
+
+/* A report of a text without any header, from traces, crash(8) output and what the prose says;
+ * NULL: no crash is told. 'lines' without prefixes, NULL-terminated. */
+LabCrashReport *lab_crash_clues_report(char *const *lines);
+/* What prose tells beside the kernel's own words, into 'attributes'. */
+void lab_crash_clues_facts(json_t *attributes, const char *text);
+
+/* --- lab-crash-salvage.c --- */
+
+/* The raw text's first part, kept for a second reading of what no pattern found. */
+typedef struct LabCrashSalvage LabCrashSalvage;
+LabCrashSalvage *lab_crash_salvage_new(void);
+void lab_crash_salvage_free(LabCrashSalvage *salvage);
+void lab_crash_salvage_keep(LabCrashSalvage *salvage, const char *bytes, gsize length);
+/* After the log was read, before it is signed: reads damaged text again when nothing was found,
+ * joins a report with what only mentioned it, adds what crash(8) told. Sets log->cause. */
+void lab_crash_salvage_log(LabCrashSalvage *salvage, LabCrashLog *log);
+
+/* --- lab-crash-attributes.c --- */
+
+/* Reads the facts of a report's lines (header first) into 'attributes'. */
+void lab_crash_attributes_read(json_t *attributes, const GPtrArray *lines);
+/* Did several CPUs write their registers at once? */
+gboolean lab_crash_lines_interleave(const GPtrArray *lines);
 
 /* --- lab-crash-signature.c --- */
 void lab_crash_log_sign(LabCrashLog *log);

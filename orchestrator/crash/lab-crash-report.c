@@ -129,70 +129,6 @@ name_report(LabCrashReport *report, const LabCrashClass *class, const char *func
     report->alternatives = g_strv_builder_end(builder);
 }
 
-/* --- attributes --- */
-
-static void
-set_group(json_t *attributes, GMatchInfo *match, const char *name, gboolean number)
-{
-    g_autofree char *value = g_match_info_fetch_named(match, name);
-
-    if (!value || !*value)
-        return;
-    if (number)
-        json_object_set_new(attributes, name, json_integer(g_ascii_strtoll(value, NULL, 0)));
-    else
-        json_object_set_new(attributes, name, lab_json_text(value));
-}
-
-static void
-read_attributes(json_t *attributes, const GPtrArray *lines)
-{
-    static GRegex *task, *stuck, *blocked, *order;
-    static gsize once;
-    g_autoptr(GMatchInfo) match = NULL;
-    const char *header = lines->pdata[0];
-
-    if (g_once_init_enter(&once)) {
-        task =
-            g_regex_new("CPU: (?<cpu>\\d+) (?:UID: \\d+ )?PID: (?<pid>\\d+) Comm: (?<comm>.*?)(?: "
-                        "Kdump: loaded)? "
-                        "(?:Not tainted|Tainted: (?<taint>(?:\\[\\w\\]=\\w+,? ?|[A-Z ])+?)) +\\d",
-                        G_REGEX_RAW, 0, NULL);
-        stuck = g_regex_new(
-            "CPU#(?<cpu>\\d+) stuck for (?<seconds>\\d+)s! \\[(?<comm>.*):(?<pid>\\d+)\\]",
-            G_REGEX_RAW, 0, NULL);
-        blocked =
-            g_regex_new("task (?<comm>.*):(?<pid>\\d+) blocked .*for more than (?<seconds>\\d+)",
-                        G_REGEX_RAW, 0, NULL);
-        order = g_regex_new("^(?<comm>.*?):? (?:page allocation failure|invoked oom-killer).*?"
-                            "(?:order[:=](?<order>\\d+))",
-                            G_REGEX_RAW, 0, NULL);
-        g_once_init_leave(&once, 1);
-    }
-    for (guint i = 0; i < MIN(lines->len, 60) && !match; i++)
-        if (!g_regex_match(task, lines->pdata[i], 0, &match))
-            g_clear_pointer(&match, g_match_info_unref);
-    if (match) {
-        set_group(attributes, match, "cpu", TRUE);
-        set_group(attributes, match, "pid", TRUE);
-        set_group(attributes, match, "comm", FALSE);
-        set_group(attributes, match, "taint", FALSE);
-        g_clear_pointer(&match, g_match_info_unref);
-    }
-    for (gsize i = 0; i < 3; i++) {
-        GRegex *regex = i == 0 ? stuck : i == 1 ? blocked : order;
-
-        if (g_regex_match(regex, header, 0, &match)) {
-            set_group(attributes, match, "cpu", TRUE);
-            set_group(attributes, match, "seconds", TRUE);
-            set_group(attributes, match, "pid", TRUE);
-            set_group(attributes, match, "order", TRUE);
-            set_group(attributes, match, "comm", FALSE);
-        }
-        g_clear_pointer(&match, g_match_info_unref);
-    }
-}
-
 /* --- all of it --- */
 
 /* The function that a match names and that may be blamed; g_free. NULL: none. */
@@ -309,7 +245,8 @@ lab_crash_report_build(const LabCrashClass *class, const GPtrArray *lines)
     name_report(report, class, function, header, detail);
     if (function)
         json_object_set_new(report->attributes, LAB_CRASH_FUNCTION, lab_json_text(function));
-    read_attributes(report->attributes, lines);
+    lab_crash_attributes_read(report->attributes, lines);
+    report->interleaved |= lab_crash_lines_interleave(lines);
     report->frames = take_frames(stacks, index);
     return report;
 }

@@ -248,6 +248,35 @@ read_pc(StackReader *reader, const char *text)
     return TRUE;
 }
 
+/* crash(8)'s bt: what stands above the first exception frame only reported it. */
+static gboolean
+read_session_line(StackReader *reader, const char *text)
+{
+    const char *p = text + strspn(text, " ");
+    LabCrashStack *stack = reader->current;
+    LabCrashFrame *frame;
+
+    if (*p == 'P' && lab_crash_session_is_task(p)) {
+        stack_begin(reader, LAB_CRASH_STACK_MAIN)->session = TRUE;
+        return TRUE;
+    }
+    if (*p == '#' && (frame = lab_crash_session_frame(p))) {
+        if (!stack || !stack->session)
+            stack = stack_begin(reader, LAB_CRASH_STACK_MAIN);
+    } else if (*p == '[' && stack && stack->session && (frame = lab_crash_session_pc(p))) {
+        if (!stack->from_pc) {
+            stack->kind = LAB_CRASH_STACK_BYSTANDER;
+            stack = stack_begin(reader, LAB_CRASH_STACK_MAIN);
+            stack->from_pc = TRUE;
+        }
+    } else {
+        return FALSE;
+    }
+    stack->session = stack->announced = TRUE;
+    add_frame(reader, frame);
+    return TRUE;
+}
+
 static void
 read_stack_line(StackReader *reader, const char *text)
 {
@@ -255,6 +284,8 @@ read_stack_line(StackReader *reader, const char *text)
     LabCrashFrame *frame;
     LabCrashFrame *caller = NULL;
 
+    if (read_session_line(reader, text))
+        return;
     if (strstr(text, "NMI backtrace for cpu")) {
         stack_begin(reader, LAB_CRASH_STACK_MAIN)->interrupted = TRUE;
         reader->current->from_pc = TRUE;

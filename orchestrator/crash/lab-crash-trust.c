@@ -67,7 +67,8 @@ has_foreign_dump(const GPtrArray *lines)
     for (guint i = 1; i < lines->len; i++) {
         const char *text = lines->pdata[i];
 
-        if (strstr(text, "all Trace:") || strstr(text, "all trace:") || strstr(text, "acktrace:"))
+        if (strstr(text, "all Trace:") || strstr(text, "all trace:") || strstr(text, "acktrace:") ||
+            lab_crash_session_is_task(text))
             return FALSE;
         for (gsize j = 0; j < G_N_ELEMENTS(dumps); j++)
             if (strstr(text, dumps[j]))

@@ -1,0 +1,131 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Names, frames and releases in text that OCR, a word processor or a wiki damaged. */
+#include "lab-crash-private.h"
+
+#include <string.h>
+
+/* Longest name taken, and most blanks mended in one: prose is longer. */
+#define NAME_MAX_BYTES  96
+#define NAME_MAX_BLANKS 9
+
+/* Marks that markdown and OCR put where '_' stood. */
+static gboolean
+stands_for_underscore(char c)
+{
+    return c == ' ' || c == '-' || c == '~';
+}
+
+char *
+lab_crash_loose_name(const char *text, gsize length)
+{
+    g_autoptr(GString) name = g_string_new(NULL);
+    guint blanks = 0;
+
+    while (length && *text == ' ')
+        text++, length--;
+    while (length && text[length - 1] == ' ')
+        length--;
+    if (length == 0 || length > NAME_MAX_BYTES)
+        return NULL;
+    for (gsize i = 0; i < length; i++) {
+        char c = text[i];
+
+        if (g_ascii_isalnum(c) || c == '_' || c == '.') {
+            g_string_append_c(name, c);
+        } else if (c == '\\' && i + 1 < length && text[i + 1] == '_') {
+            continue; /* markdown's "\_" */
+        } else if (stands_for_underscore(c)) {
+            if (i && stands_for_underscore(text[i - 1]))
+                continue;
+            if (++blanks > NAME_MAX_BLANKS)
+                return NULL;
+            if (name->len && name->str[name->len - 1] != '_')
+                g_string_append_c(name, '_');
+        } else {
+            return NULL;
+        }
+    }
+    if (!g_ascii_isalpha(name->str[0]) && name->str[0] != '_')
+        return NULL;
+    return g_string_free(g_steal_pointer(&name), FALSE);
+}
+
+static gboolean
+is_loose_hex(char c)
+{
+    return g_ascii_isxdigit(c) || (c && strchr("oOlISs", c));
+}
+
+/* "0x1bO", "ox1b0"; returns what follows or NULL. */
+static const char *
+skip_loose_hex(const char *p)
+{
+    const char *digits;
+
+    if ((*p != '0' && *p != 'o' && *p != 'O') || (p[1] != 'x' && p[1] != 'X'))
+        return NULL;
+    for (digits = p += 2; is_loose_hex(*p) && p - digits < 8; p++)
+        ;
+    return p > digits ? p : NULL;
+}
+
+/* The module in "[mlx5 core]", or NULL; g_free. */
+static char *
+loose_module(const char *p)
+{
+    const char *end;
+
+    while (*p == ' ')
+        p++;
+    if (*p != '[' && *p != '(')
+        return NULL;
+    end = strpbrk(p, "])(+");
+    if (end == p)
+        end = strpbrk(p + 1, "])(+");
+    return end && end - p < 64 ? lab_crash_loose_name(p + 1, end - p - 1) : NULL;
+}
+
+LabCrashFrame *
+lab_crash_loose_frame(const char *text)
+{
+    const char *p = text + strspn(text, " ");
+    const char *plus, *end;
+    gboolean reliable = TRUE;
+    g_autofree char *name = NULL;
+    LabCrashFrame *frame;
+
+    /* Addresses and time stamps before it, with or without all of their brackets. */
+    while ((*p == '[' || *p == '<') && (end = strpbrk(p, "]>")) && end - p < 40)
+        p = end + strspn(end, "]> ");
+    if (p[0] == '?' && p[1] == ' ') {
+        reliable = FALSE;
+        p += 2;
+    }
+    plus = strchr(p, '+');
+    if (!plus)
+        return NULL;
+    end = skip_loose_hex(plus + 1 + strspn(plus + 1, " "));
+    if (!end || !*end || !(end = skip_loose_hex(end + 1 + strspn(end + 1, " "))))
+        return NULL;
+    if (*end && *end != ' ' && *end != '[')
+        return NULL;
+    name = lab_crash_loose_name(p, plus - p);
+    if (!name)
+        return NULL;
+    frame = lab_crash_frame_new(name, strlen(name));
+    frame->reliable = reliable;
+    frame->module = loose_module(end);
+    return frame;
+}
+
+void
+lab_crash_loose_release(char *release)
+{
+    g_strstrip(release);
+    for (char *p = strchr(release, ' '); p; p = strchr(p, ' ')) {
+        const char *after = p + strspn(p, " ");
+
+        *p = p - release >= 3 && memcmp(p - 3, "x86", 3) == 0 ? '_' : '.';
+        memmove(p + 1, after, strlen(after) + 1);
+    }
+}

@@ -1,0 +1,337 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * A second reading of small texts: OCR'd slides, tickets, mails, crash(8) sessions. People paste
+ * pieces; a machine's own log is long. So only a text's first part is kept, and it is read again
+ * only when the exact reading found no crash, or one without its function.
+ */
+#include "lab-crash-private.h"
+
+#include <string.h>
+
+#include "lab-json.h"
+
+/* What is kept of a text. */
+#define KEPT_MAX (256 * 1024)
+
+struct LabCrashSalvage {
+    GString *kept;
+    gboolean more; /* the text went on */
+};
+
+LabCrashSalvage *
+lab_crash_salvage_new(void)
+{
+    LabCrashSalvage *salvage = g_new0(LabCrashSalvage, 1);
+
+    salvage->kept = g_string_new(NULL);
+    return salvage;
+}
+
+void
+lab_crash_salvage_free(LabCrashSalvage *salvage)
+{
+    if (!salvage)
+        return;
+    g_string_free(salvage->kept, TRUE);
+    g_free(salvage);
+}
+
+void
+lab_crash_salvage_keep(LabCrashSalvage *salvage, const char *bytes, gsize length)
+{
+    if (salvage->more)
+        return;
+    if (salvage->kept->len + length + 1 > KEPT_MAX) {
+        salvage->more = TRUE;
+        return;
+    }
+    for (gsize i = 0; i < length; i++) /* NUL bytes would end the lines' strings */
+        g_string_append_c(salvage->kept, bytes[i] ? bytes[i] : ' ');
+    g_string_append_c(salvage->kept, '\n');
+}
+
+/* --- lines --- */
+
+/* HTML's and markdown's escapes: "&lt;", "\_"; in place. */
+static void
+unescape(char *text)
+{
+    static const struct {
+        const char *entity;
+        char c;
+    } entities[] = {{"&lt;", '<'}, {"&gt;", '>'}, {"&amp;", '&'}, {"&quot;", '"'}, {"&#39;", '\''}};
+    char *to = text;
+
+    for (const char *p = text; *p;) {
+        gboolean done = FALSE;
+
+        if (*p == '\\' && p[1] && strchr("_[]<>*#`+-.!|{}()", p[1])) {
+            *to++ = p[1];
+            p += 2;
+            continue;
+        }
+        for (gsize i = 0; *p == '&' && i < G_N_ELEMENTS(entities) && !done; i++)
+            if (g_str_has_prefix(p, entities[i].entity)) {
+                *to++ = entities[i].c;
+                p += strlen(entities[i].entity);
+                done = TRUE;
+            }
+        if (!done)
+            *to++ = *p++;
+    }
+    *to = '\0';
+}
+
+/* "[ 332.O572l8] ": a time stamp that OCR spoilt. */
+static const char *
+skip_loose_stamp(const char *p)
+{
+    const char *end;
+
+    if (*p != '[' && *p != '(')
+        return p;
+    end = p + 1 + strspn(p + 1, "0123456789oOlISBZ ,.:");
+    if (end - p < 8 || end - p > 24 || (*end != ']' && *end != ')'))
+        return p;
+    return end[1] == ' ' ? end + 2 : end + 1;
+}
+
+/* The text's lines without prefixes and escapes; g_strfreev. */
+static char **
+plain_lines(const LabCrashSalvage *salvage)
+{
+    char **lines = g_strsplit(salvage->kept->str, "\n", -1);
+    g_autofree LabCrashLine *line = g_new(LabCrashLine, 1);
+
+    for (gsize i = 0; lines[i]; i++) {
+        lab_crash_line_set(line, lines[i], strlen(lines[i]));
+        g_free(lines[i]);
+        unescape(line->text);
+        lines[i] = g_strdup(skip_loose_stamp(line->text));
+    }
+    return lines;
+}
+
+/* --- reading again --- */
+
+static char *
+mended_text(char *const *lines, gboolean *headers)
+{
+    GString *text = g_string_new(NULL);
+
+    *headers = FALSE;
+    for (gsize i = 0; lines[i]; i++) {
+        g_autofree char *mended = NULL;
+        g_autoptr(GMatchInfo) match = NULL;
+        LabCrashFrame *frame = NULL;
+        gboolean header = FALSE;
+
+        if (!lab_crash_class_find(lines[i], &match) && !(frame = lab_crash_frame_parse(lines[i])))
+            mended = lab_crash_fuzzy_mend(lines[i], &header);
+        else if (frame && strchr(lines[i], '+')) /* perhaps with damaged name or offset */
+            mended = lab_crash_fuzzy_mend(lines[i], &header);
+        lab_crash_frame_free(frame);
+        *headers |= header;
+        g_string_append(text, mended ? mended : lines[i]);
+        g_string_append_c(text, '\n');
+    }
+    return g_string_free(text, FALSE);
+}
+
+/* A title with the function as it stands, for a guess is read by people: syzbot's short forms stay
+ * as alternatives. */
+static void
+show_full_function(LabCrashReport *report)
+{
+    const char *function = lab_json_string(report->attributes, LAB_CRASH_FUNCTION);
+
+    for (gsize i = 0; function && report->alternatives[i]; i++) {
+        const char *in = strstr(report->alternatives[i], " in ");
+        const char *title_in = strstr(report->title, " in ");
+
+        if (in && title_in && strcmp(in + 4, function) == 0 &&
+            in - report->alternatives[i] == title_in - report->title &&
+            strncmp(report->title, report->alternatives[i], in - report->alternatives[i]) == 0) {
+            char *shown = report->title;
+
+            report->title = report->alternatives[i];
+            report->alternatives[i] = shown;
+            return;
+        }
+    }
+}
+
+static gboolean
+is_told(const LabCrashReport *report)
+{
+    return report && (!report->corrupted || report->frames->len > 0);
+}
+
+/* A mended line alone proves nothing: a trace, or the kernel's last words, have to back it. */
+static gboolean
+is_backed(const LabCrashReport *report)
+{
+    return report && (report->frames->len >= 2 || (report->panicked && !report->corrupted));
+}
+
+static void
+take_log(LabCrashLog *to, LabCrashLog *from)
+{
+    GPtrArray *reports = to->reports;
+
+    to->reports = from->reports;
+    from->reports = reports;
+    to->cause = from->cause;
+    to->panicked |= from->panicked;
+    to->boots = MAX(to->boots, from->boots);
+    if (!to->release)
+        to->release = g_steal_pointer(&from->release);
+    for (guint i = 0; i < to->reports->len; i++) {
+        LabCrashReport *report = to->reports->pdata[i];
+
+        report->guessed = TRUE;
+        show_full_function(report);
+    }
+}
+
+static void
+read_again(LabCrashLog *log, char *const *lines)
+{
+    gboolean headers;
+    g_autofree char *text = mended_text(lines, &headers);
+    g_autoptr(LabCrashLog) mended = NULL;
+    LabCrashReport *report;
+
+    mended = lab_crash_log_parse_mended(text, strlen(text));
+    if (is_backed(mended->cause) && is_told(mended->cause) &&
+        (!log->cause || log->cause->corrupted)) {
+        take_log(log, mended);
+        return;
+    }
+    if (log->cause)
+        return;
+    report = lab_crash_clues_report(lines);
+    if (report) {
+        report->guessed = TRUE;
+        show_full_function(report);
+        g_ptr_array_add(log->reports, report);
+        log->cause = report;
+    }
+}
+
+/* --- joining --- */
+
+/* A sentence or a PANIC row that names the crash, then its log: one report. From the end, so that
+ * a chain of mentions ends in the log. */
+static void
+join_mentions(LabCrashLog *log)
+{
+    for (guint i = log->reports->len; i >= 2; i--) {
+        LabCrashReport *mention = log->reports->pdata[i - 2];
+        LabCrashReport *next = log->reports->pdata[i - 1];
+
+        if (mention->frames->len || mention->harmless || next->frames->len == 0 ||
+            strcmp(mention->type, next->type) != 0)
+            continue;
+        json_object_update_missing(next->attributes, mention->attributes);
+        next->panicked |= mention->panicked;
+        next->line_first = mention->line_first;
+        if (log->cause == mention)
+            log->cause = next;
+        g_ptr_array_remove_index(log->reports, i - 2);
+    }
+}
+
+/* The same words once more, after the first was told fully: what a text quotes twice. */
+static void
+drop_repetitions(LabCrashLog *log, gboolean session)
+{
+    for (guint i = 1; session && i < log->reports->len;) {
+        LabCrashReport *report = log->reports->pdata[i];
+
+        if (report->frames->len == 0 && !report->harmless && log->cause != report &&
+            strcmp(report->type, log->cause->type) == 0)
+            g_ptr_array_remove_index(log->reports, i);
+        else
+            i++;
+    }
+}
+
+static gboolean
+has_session(const GString *text)
+{
+    return strstr(text->str, "crash> ") || strstr(text->str, "DUMPFILE: ") ||
+           strstr(text->str, "COMMAND: \"");
+}
+
+/* Chinese, as people write it around a log: several ideographs (U+4E00 to U+9FFF) in a row. A
+ * console's stray bytes do not come so. */
+static gboolean
+has_prose(const GString *text)
+{
+    guint run = 0;
+
+    for (gsize i = 0; i + 2 < text->len; i++) {
+        guchar lead = (guchar)text->str[i];
+
+        if (lead >= 0xe4 && lead <= 0xe9 && ((guchar)text->str[i + 1] & 0xc0) == 0x80 &&
+            ((guchar)text->str[i + 2] & 0xc0) == 0x80) {
+            if (++run >= 4)
+                return TRUE;
+            i += 2;
+        } else {
+            run = 0;
+        }
+    }
+    return FALSE;
+}
+
+/* Most lines have printk's time stamp: a console, whose exact reading is not second-guessed. */
+static gboolean
+is_stamped(const LabCrashSalvage *salvage)
+{
+    guint stamped = 0, all = 0;
+
+    for (const char *p = salvage->kept->str; *p; p += strcspn(p, "\n"), p += *p == '\n') {
+        p += strspn(p, "> ");
+        all += *p != '\n';
+        stamped += *p == '[' && g_ascii_isdigit(p[1 + strspn(p + 1, " ")]);
+    }
+    return stamped * 2 > all;
+}
+
+void
+lab_crash_salvage_log(LabCrashSalvage *salvage, LabCrashLog *log)
+{
+    gboolean session = has_session(salvage->kept);
+    gboolean text = session || has_prose(salvage->kept);
+    g_auto(GStrv) lines = NULL;
+    LabCrashReport *cause;
+    const char *release;
+
+    if (log->cause && !log->cause->corrupted && !text)
+        goto out;
+    if (salvage->more && !session) {
+        if (!log->cause)
+            return;
+        goto out;
+    }
+    lines = plain_lines(salvage);
+    if (text && log->cause)
+        join_mentions(log);
+    if (!is_told(log->cause) && (text || !log->cause || !is_stamped(salvage)))
+        read_again(log, lines);
+    if (!log->cause)
+        return;
+    if (text || log->cause->guessed) {
+        drop_repetitions(log, text);
+        lab_crash_clues_facts(log->cause->attributes, salvage->kept->str);
+    }
+    if (session)
+        lab_crash_session_read(log->cause->attributes, lines);
+out:
+    cause = (LabCrashReport *)log->cause;
+    release = lab_json_string(cause->attributes, "release");
+    if (!log->release && release)
+        log->release = g_strdup(release);
+}
