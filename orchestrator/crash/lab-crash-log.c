@@ -23,15 +23,8 @@ LabCrashLog *
 lab_crash_log_parse(const char *text, gsize length)
 {
     g_autoptr(LabCrashParser) parser = lab_crash_parser_new();
-    const char *end = text + length;
 
-    while (text < end) {
-        const char *newline = memchr(text, '\n', end - text);
-        const char *stop = newline ? newline : end;
-
-        lab_crash_parser_feed(parser, text, stop - text);
-        text = stop + 1;
-    }
+    lab_crash_parser_feed_text(parser, text, length);
     return lab_crash_parser_finish(parser);
 }
 

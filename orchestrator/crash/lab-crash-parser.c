@@ -13,22 +13,35 @@
 /* Lines after which an open report that gets none of its own is closed. */
 #define IDLE_LINES 600
 
+/* Callers beside its own whose lines a report takes: CPUs that show their stacks for it. */
+#define HELPERS_MAX 8
+/* How often, in lines, reports that get none of their own are looked for. */
+#define SWEEP_LINES 64
+
 typedef struct {
     const LabCrashClass *class;
     GPtrArray *lines; /* char *, header first */
     char caller[16];
+    char helpers[HELPERS_MAX][16];
+    guint n_helpers;
     guint64 line_first, line_last;
-    guint64 order;
+    gint64 time_us; /* of the last line; -1: none */
+    int cpu;        /* that "CPU: 1 PID: 2" named; -1: none yet */
     gboolean panicked;
-    gboolean traced; /* a call trace began */
+    gboolean traced;       /* a call trace began */
+    gboolean shows_others; /* stacks of other CPUs follow */
+    gboolean interleaved;
+    gboolean truncated;
 } Open;
 
 struct LabCrashParser {
     LabCrashLog *log;
     GPtrArray *open; /* Open */
-    guint64 line;
+    LabCrashInput *input;
     LabCrashSalvage *salvage; /* NULL: the text was mended already */
-    LabCrashLine scratch;
+    guint64 swept;            /* the line at which idle reports were looked for last */
+    guint64 last_line;        /* that a report took, and which */
+    const Open *last_open;
     gboolean has_report;
     gboolean panic_ended;
 };
@@ -48,6 +61,7 @@ lab_crash_parser_new(void)
     parser->log = g_new0(LabCrashLog, 1);
     parser->log->reports = g_ptr_array_new_with_free_func((GDestroyNotify)lab_crash_report_free);
     parser->open = g_ptr_array_new_with_free_func((GDestroyNotify)open_free);
+    parser->input = lab_crash_input_new(parser);
     parser->salvage = lab_crash_salvage_new();
     return parser;
 }
@@ -59,6 +73,7 @@ lab_crash_parser_free(LabCrashParser *parser)
         return;
     lab_crash_log_free(parser->log);
     g_ptr_array_unref(parser->open);
+    lab_crash_input_free(parser->input);
     lab_crash_salvage_free(parser->salvage);
     g_free(parser);
 }
@@ -72,6 +87,15 @@ compare_reports(gconstpointer a, gconstpointer b)
     return left->line_first < right->line_first ? -1 : left->line_first > right->line_first;
 }
 
+static gboolean
+has_earlier(const LabCrashParser *parser, const Open *open)
+{
+    for (guint i = 0; i < parser->open->len; i++)
+        if (((Open *)parser->open->pdata[i])->line_first < open->line_first)
+            return TRUE;
+    return parser->log->reports->len > 0;
+}
+
 static void
 close_report(LabCrashParser *parser, guint index)
 {
@@ -83,14 +107,34 @@ close_report(LabCrashParser *parser, guint index)
     if (report) {
         report->line_first = open->line_first;
         report->line_last = open->line_last;
+        report->interleaved = open->interleaved;
+        report->truncated = open->truncated;
         report->panicked = open->panicked || (open->class->flags & LAB_CRASH_STOPS);
         report->harmless = (open->class->flags & LAB_CRASH_MINOR) && !report->panicked;
         if (open->class->flags & LAB_CRASH_FOLLOWS)
-            report->harmless = parser->log->reports->len > 0;
+            report->harmless = has_earlier(parser, open);
         g_ptr_array_add(parser->log->reports, report);
         g_ptr_array_sort(parser->log->reports, compare_reports);
     }
+    parser->log->interleaved |= open->interleaved;
+    if (parser->last_open == open)
+        parser->last_open = NULL;
     g_ptr_array_remove_index(parser->open, index);
+}
+
+/* Reports that got no line of their own for long are over. */
+static void
+sweep(LabCrashParser *parser, guint64 line)
+{
+    if (line < parser->swept + SWEEP_LINES)
+        return;
+    parser->swept = line;
+    for (guint i = 0; i < parser->open->len;) {
+        if (line > ((Open *)parser->open->pdata[i])->line_last + IDLE_LINES)
+            close_report(parser, i);
+        else
+            i++;
+    }
 }
 
 static gint
@@ -99,6 +143,37 @@ find_open(LabCrashParser *parser, const char *caller)
     for (guint i = parser->open->len; i > 0; i--)
         if (strcmp(((Open *)parser->open->pdata[i - 1])->caller, caller) == 0)
             return (gint)i - 1;
+    return -1;
+}
+
+/* The report for which that caller shows the stack of its CPU. */
+static gint
+find_helped(LabCrashParser *parser, const char *caller)
+{
+    for (guint i = parser->open->len; i > 0; i--) {
+        const Open *open = parser->open->pdata[i - 1];
+
+        for (guint j = 0; j < open->n_helpers; j++)
+            if (strcmp(open->helpers[j], caller) == 0)
+                return (gint)i - 1;
+    }
+    return -1;
+}
+
+/* "NMI backtrace for cpu 1": that CPU's own words, for the report that asked for them. */
+static gint
+adopt(LabCrashParser *parser, const LabCrashLine *line)
+{
+    if (!line->caller[0] || !strstr(line->text, "NMI backtrace for cpu"))
+        return -1;
+    for (guint i = parser->open->len; i > 0; i--) {
+        Open *open = parser->open->pdata[i - 1];
+
+        if (open->n_helpers == HELPERS_MAX || !open->shows_others)
+            continue;
+        memcpy(open->helpers[open->n_helpers++], line->caller, sizeof line->caller);
+        return (gint)i - 1;
+    }
     return -1;
 }
 
@@ -116,17 +191,50 @@ read_banner(LabCrashParser *parser, const char *text)
         close_report(parser, 0);
 }
 
+/* Without callers: what betrays that another CPU's lines stand in the report. */
 static void
-add_line(Open *open, const LabCrashLine *line, guint64 number)
+look_for_others(Open *open, const LabCrashLine *line)
 {
+    const char *cpu;
+    int number;
+
+    if (line->split)
+        open->interleaved = TRUE;
+    if (strstr(line->text, "NMI backtrace for cpu") || strstr(line->text, "Sending NMI from CPU") ||
+        strstr(line->text, "Task dump for CPU") || strstr(line->text, "Showing all locks held"))
+        open->shows_others = TRUE;
+    if (line->caller[0])
+        return;
+    if (line->has_time) {
+        if (line->time_us < open->time_us)
+            open->interleaved = TRUE;
+        open->time_us = line->time_us;
+    }
+    cpu = strstr(line->text, "CPU: ");
+    if (!cpu || !g_ascii_isdigit(cpu[5]) || !strstr(cpu, " PID: "))
+        return;
+    number = (int)strtol(cpu + 5, NULL, 10);
+    if (open->cpu >= 0 && number != open->cpu && !open->shows_others)
+        open->interleaved = TRUE;
+    open->cpu = number;
+}
+
+static void
+add_line(LabCrashParser *parser, Open *open, const LabCrashLine *line)
+{
+    if (parser->last_open && parser->last_open != open && parser->last_line + 1 >= line->number)
+        parser->log->interleaved = TRUE;
+    parser->last_open = open;
+    parser->last_line = line->number_last;
     if (open->lines->len >= LAB_CRASH_REPORT_LINES)
         return;
     if (strstr(line->text, "all Trace:") || strstr(line->text, "all trace:") ||
         g_str_has_prefix(line->text, "Backtrace:"))
         open->traced = TRUE;
-    g_ptr_array_add(open->lines, g_strdup(line->text));
+    look_for_others(open, line);
+    g_ptr_array_add(open->lines, g_strndup(line->text, line->length));
     if (line->length)
-        open->line_last = number;
+        open->line_last = line->number_last;
 }
 
 /* A header that goes on with what the open report is about: "Oops: 0000 [#1]" after "BUG: unable
@@ -143,26 +251,28 @@ continues(const Open *open, const LabCrashClass *class, guint64 line)
 /* "Kernel panic - not syncing: panic_on_warn set": the report goes on, for the trace of the panic
  * is often the only one; that the kernel stopped is noted apart. */
 static void
-add_follow_up(LabCrashParser *parser, Open *open, const LabCrashClass *class)
+add_follow_up(LabCrashParser *parser, Open *open, const LabCrashClass *class,
+              const LabCrashLine *line)
 {
     g_autoptr(GPtrArray) lines = g_ptr_array_new();
+    g_autofree char *text = g_strndup(line->text, line->length);
     LabCrashReport *report;
 
     open->panicked = TRUE;
-    g_ptr_array_add(lines, parser->scratch.text);
-    if (parser->log->reports->len < LAB_CRASH_REPORTS_MAX) {
-        report = lab_crash_report_build(class, lines);
-        report->line_first = report->line_last = parser->line;
+    g_ptr_array_add(lines, text);
+    if (parser->log->reports->len < LAB_CRASH_REPORTS_MAX &&
+        (report = lab_crash_report_build(class, lines))) {
+        report->line_first = line->number;
+        report->line_last = line->number_last;
         report->panicked = report->harmless = TRUE;
         g_ptr_array_add(parser->log->reports, report);
     }
-    add_line(open, &parser->scratch, parser->line);
+    add_line(parser, open, line);
 }
 
 static void
-open_report(LabCrashParser *parser, const LabCrashClass *class)
+open_report(LabCrashParser *parser, const LabCrashClass *class, const LabCrashLine *line)
 {
-    const LabCrashLine *line = &parser->scratch;
     gint index = find_open(parser, line->caller);
     Open *open;
 
@@ -171,11 +281,11 @@ open_report(LabCrashParser *parser, const LabCrashClass *class)
     if (index >= 0) {
         open = parser->open->pdata[index];
         if (class->flags & LAB_CRASH_FOLLOWS) {
-            add_follow_up(parser, open, class);
+            add_follow_up(parser, open, class, line);
             return;
         }
-        if (continues(open, class, parser->line)) {
-            add_line(open, line, parser->line);
+        if (continues(open, class, line->number)) {
+            add_line(parser, open, line);
             return;
         }
         close_report(parser, (guint)index);
@@ -186,53 +296,134 @@ open_report(LabCrashParser *parser, const LabCrashClass *class)
     open->class = class;
     open->lines = g_ptr_array_new_with_free_func(g_free);
     memcpy(open->caller, line->caller, sizeof open->caller);
-    open->line_first = parser->line;
+    open->line_first = open->line_last = line->number;
+    open->time_us = open->cpu = -1;
+    open->shows_others = class->rule == LAB_CRASH_RULE_STALL;
     g_ptr_array_add(parser->open, open);
-    add_line(open, line, parser->line);
+    add_line(parser, open, line);
     if (!(class->flags & (LAB_CRASH_NEEDS_TRACE | LAB_CRASH_MINOR)))
         parser->has_report = TRUE;
 }
 
-void
-lab_crash_parser_feed(LabCrashParser *parser, const char *bytes, gsize length)
+/* "** 12 printk messages dropped **", journald's "Missed 12 kernel messages", /dev/kmsg's overrun.
+ * Messages that were held back on purpose ("callbacks suppressed") are no loss. */
+static gboolean
+tells_of_loss(const char *text)
 {
-    LabCrashLine *line = &parser->scratch;
+    const char *missed = strstr(text, "Missed ");
+
+    return strstr(text, "printk messages dropped") || strstr(text, "some messages lost") ||
+           (missed && strstr(missed, " kernel messages"));
+}
+
+static void
+note_loss(LabCrashParser *parser)
+{
+    parser->log->truncated = TRUE;
+    for (guint i = 0; i < parser->open->len; i++)
+        ((Open *)parser->open->pdata[i])->truncated = TRUE;
+}
+
+static gboolean
+ends_panic(const char *text)
+{
+    return strstr(text, "---[ end Kernel panic") != NULL;
+}
+
+/* Lines with a word that headers, banners and losses have. TRUE: all was done. */
+static gboolean
+take_special(LabCrashParser *parser, const LabCrashLine *line)
+{
     g_autoptr(GMatchInfo) match = NULL;
     const LabCrashClass *class;
-    gint index;
 
-    parser->line++;
-    if (parser->salvage)
-        lab_crash_salvage_keep(parser->salvage, bytes, length);
-    lab_crash_line_set(line, bytes, length);
-    if (line->text[0] == ' ' || line->text[0] == 'P')
-        if (lab_crash_session_unquote(line->text))
-            line->length = strlen(line->text);
+    if (tells_of_loss(line->text))
+        note_loss(parser);
+    if (ends_panic(line->text))
+        parser->panic_ended = TRUE;
     if (g_str_has_prefix(line->text, "Linux version ")) {
         read_banner(parser, line->text);
-        return;
+        return TRUE;
     }
-    if (strstr(line->text, "---[ end Kernel panic"))
-        parser->panic_ended = TRUE;
-    class = lab_crash_class_find(line->text, &match);
-    if (class) {
-        open_report(parser, class);
+    class = line->noise ? NULL : lab_crash_class_find(line->text, &match);
+    if (class)
+        open_report(parser, class, line);
+    return class != NULL;
+}
+
+void
+lab_crash_parser_take(LabCrashParser *parser, const LabCrashLine *line)
+{
+    gboolean special =
+        lab_crash_scan_find(lab_crash_scan_all(), line->text, line->text + line->length) != NULL;
+    char text[LAB_CRASH_LINE_MAX + 1];
+    LabCrashLine own = *line;
+    gint index;
+
+    if (!special && parser->open->len == 0)
         return;
-    }
-    if (parser->open->len == 0)
+    memcpy(text, line->text, line->length);
+    text[line->length] = '\0';
+    own.text = text;
+    if ((text[0] == ' ' || text[0] == 'P') && lab_crash_session_unquote(text))
+        own.length = strlen(text);
+    if ((special && take_special(parser, &own)) || parser->open->len == 0 || line->noise)
         return;
     index = find_open(parser, line->caller);
+    if (index < 0)
+        index = find_helped(parser, line->caller);
+    if (index < 0)
+        index = adopt(parser, &own);
     if (index >= 0) {
         Open *open = parser->open->pdata[index];
 
-        if (parser->line - open->line_last > IDLE_LINES) {
-            close_report(parser, (guint)index);
-            return;
-        }
-        add_line(open, line, parser->line);
+        add_line(parser, open, &own);
         if ((open->class->flags & LAB_CRASH_NEEDS_TRACE) && open->traced)
             parser->has_report = TRUE;
     }
+    sweep(parser, line->number);
+}
+
+void
+lab_crash_parser_peek(LabCrashParser *parser, const LabCrashLine *line)
+{
+    g_autofree char *text = g_strndup(line->text, line->length);
+    g_autoptr(GMatchInfo) match = NULL;
+    const LabCrashClass *class = lab_crash_class_find(text, &match);
+
+    parser->panic_ended |= ends_panic(text);
+    if (!class || line->noise || line->foreign)
+        return;
+    parser->has_report |= !(class->flags & (LAB_CRASH_NEEDS_TRACE | LAB_CRASH_MINOR));
+    parser->log->panicked |= (class->flags & LAB_CRASH_STOPS) != 0;
+}
+
+gboolean
+lab_crash_parser_is_quiet(const LabCrashParser *parser)
+{
+    return parser->open->len == 0;
+}
+
+LabCrashInput *
+lab_crash_parser_input(LabCrashParser *parser)
+{
+    return parser->input;
+}
+
+void
+lab_crash_parser_feed(LabCrashParser *parser, const char *line, gsize length)
+{
+    if (parser->salvage)
+        lab_crash_salvage_keep(parser->salvage, line, length);
+    lab_crash_input_line(parser->input, line, length);
+}
+
+void
+lab_crash_parser_feed_text(LabCrashParser *parser, const char *text, gsize length)
+{
+    if (parser->salvage)
+        lab_crash_salvage_keep_text(parser->salvage, text, length);
+    lab_crash_input_text(parser->input, text, length);
 }
 
 /* The first report that is not harmless is the cause; a panic that only repeats something belongs
@@ -260,6 +451,7 @@ lab_crash_parser_finish(LabCrashParser *parser)
 {
     LabCrashLog *log = parser->log;
 
+    lab_crash_input_end(parser->input);
     while (parser->open->len)
         close_report(parser, 0);
     settle(log);
@@ -274,16 +466,9 @@ LabCrashLog *
 lab_crash_log_parse_mended(const char *text, gsize length)
 {
     g_autoptr(LabCrashParser) parser = lab_crash_parser_new();
-    const char *end = text + length;
 
     g_clear_pointer(&parser->salvage, lab_crash_salvage_free);
-    while (text < end) {
-        const char *newline = memchr(text, '\n', end - text);
-        const char *stop = newline ? newline : end;
-
-        lab_crash_parser_feed(parser, text, stop - text);
-        text = stop + 1;
-    }
+    lab_crash_parser_feed_text(parser, text, length);
     return lab_crash_parser_finish(parser);
 }
 

@@ -11,19 +11,121 @@
 /* Reports kept of one log: a machine that warns for ever is described well by its first ones. */
 #define LAB_CRASH_REPORTS_MAX 64
 
-/* --- lab-crash-line.c --- */
+/* Lines from which the form of a log is learnt at once, at most. */
+#define LAB_CRASH_WINDOW 512
+/* Characters of an unknown prefix, at most. */
+#define LAB_CRASH_COMMON_MAX 64
 
-/* A log line without its prefixes. 'text' is NUL-terminated and has no control bytes. */
+/* --- lab-crash-clean.c --- */
+
+/* Copies at most 'max' bytes and a NUL, without ANSI sequences and control bytes, tabs and odd
+ * spaces as spaces, what is no UTF-8 as U+FFFD. Returns the length. */
+gsize lab_crash_clean(char *to, gsize max, const char *from, gsize length);
+
+/* --- lab-crash-scan.c --- */
+
+#define LAB_CRASH_SCAN_MAX 250
+
+typedef struct LabCrashScan LabCrashScan;
+
+/* Searches all of 'needles' at once; each of 3 to 255 bytes, borrowed; doubles are left out. Never
+ * freed. */
+LabCrashScan *lab_crash_scan_new(const char *const *needles, gsize n);
+/* Where the first of them begins between 'text' and 'end', or NULL. */
+const char *lab_crash_scan_find(const LabCrashScan *scan, const char *text, const char *end);
+/* For every word of which a line that matters to the parser has at least one: those of the classes,
+ * a boot's banner, what tells of lost messages. */
+const LabCrashScan *lab_crash_scan_all(void);
+
+/* --- lab-crash-line.c, lab-crash-prefix.c --- */
+
+/* A log line without its prefixes; 'text' lies in the buffer it was made from and ends at 'length'.
+ */
 typedef struct {
-    char text[LAB_CRASH_LINE_MAX + 1];
+    const char *text;
     gsize length;
-    char caller[16]; /* "T123", "C0"; "" without CONFIG_PRINTK_CALLER */
-    gboolean has_time;
-    gboolean split; /* a second time stamp stood inside: two CPUs wrote at once */
+    guint64 number;      /* of the line in the log, from 1 */
+    guint64 number_last; /* another one when lines were joined */
+    gint64 time_us;      /* of printk; -1: none */
+    gint8 level;         /* 0 to 7; -1: none */
+    char caller[16];     /* "T123", "C0"; "" without CONFIG_PRINTK_CALLER */
+    gboolean has_time;   /* printk's stamp */
+    gboolean dated;      /* a collector's stamp */
+    gboolean tagged;     /* a collector says that the kernel wrote it */
+    gboolean other_tag;  /* … or that another program did */
+    gboolean foreign;    /* the latter, in a log that names the kernel elsewhere */
+    gboolean split;      /* two lines of printk stood in one: two CPUs wrote at once */
+    gboolean noise;      /* stood before the first time stamp of its line */
+    char *tail;          /* the line that begins inside this one, or NULL */
 } LabCrashLine;
 
-/* Copies, cleans and strips host mark, level, quote, syslog, journald and printk prefixes. */
-void lab_crash_line_set(LabCrashLine *line, const char *bytes, gsize length);
+typedef struct {
+    const char *text;
+    gsize length;
+} LabCrashSlice;
+
+/* What the lines around have in common. */
+typedef struct {
+    gboolean quoted;                       /* "> " of mails */
+    gboolean prefixed;                     /* most lines have a prefix that is known */
+    gboolean stamped;                      /* most lines have printk's time stamp */
+    gboolean tagged;                       /* a collector names the kernel as the program */
+    char common[LAB_CRASH_COMMON_MAX + 1]; /* an unknown prefix, digits standing for any digit */
+    guint width;                           /* columns at which a terminal wrapped; 0: it did not */
+    guint mail; /* columns at which a mail program wrapped between words; 0: it did not */
+    char text[LAB_CRASH_LINE_MAX + 1]; /* scratch */
+    LabCrashLine scratch;
+} LabCrashForm;
+
+void lab_crash_line_reset(LabCrashLine *line);
+/* Strips 'text' (clean); the line lies in it. line->tail is to be read next. */
+void lab_crash_line_set(LabCrashLine *line, const LabCrashForm *form, char *text);
+/* 'bytes' (a string) cleaned and without prefixes; g_free. */
+char *lab_crash_line_plain(const LabCrashForm *form, const char *bytes);
+/* Takes every known prefix off 'p'; 'form' may be NULL. */
+const char *lab_crash_strip_prefixes(const char *p, LabCrashLine *line, const LabCrashForm *form);
+/* printk's time stamp alone, or NULL. */
+const char *lab_crash_strip_stamp(const char *p, LabCrashLine *line);
+/* A line of JSON (Docker, journalctl, LAVA) becomes the message in it. */
+void lab_crash_unwrap_json(char *text);
+
+/* --- lab-crash-form.c --- */
+
+typedef enum { LAB_CRASH_JOIN_NO, LAB_CRASH_JOIN_TIGHT, LAB_CRASH_JOIN_SPACE } LabCrashJoin;
+
+/* Learns the form from lines that follow each other; fewer than three change nothing. */
+void lab_crash_form_elect(LabCrashForm *form, const LabCrashSlice *lines, guint n);
+/* 'text' without the form's own prefix. */
+const char *lab_crash_form_strip(const LabCrashForm *form, const char *text);
+/* Bytes of the quote marks in front. */
+gsize lab_crash_form_quote(const char *text);
+/* May a line of so many bytes go on in the next one? */
+gboolean lab_crash_form_may_wrap(const LabCrashForm *form, gsize length);
+/* Does 'next' go on with the line before it, which had 'length' bytes? */
+LabCrashJoin lab_crash_form_joins(LabCrashForm *form, gsize length, const char *next);
+
+/* --- lab-crash-input.c --- */
+
+typedef struct LabCrashInput LabCrashInput;
+
+LabCrashInput *lab_crash_input_new(LabCrashParser *parser);
+void lab_crash_input_free(LabCrashInput *input);
+/* One line of a live log; given on at once unless the log wraps and the line may go on. */
+void lab_crash_input_line(LabCrashInput *input, const char *bytes, gsize length);
+/* Any piece of a log. */
+void lab_crash_input_text(LabCrashInput *input, const char *bytes, gsize length);
+void lab_crash_input_end(LabCrashInput *input);
+/* For tests: FALSE reads every line. The reports are the same. */
+void lab_crash_input_set_prefilter(LabCrashInput *input, gboolean prefilter);
+
+/* --- lab-crash-parser.c --- */
+
+void lab_crash_parser_take(LabCrashParser *parser, const LabCrashLine *line);
+/* What a live monitor asks for is set early for a line that has to wait. */
+void lab_crash_parser_peek(LabCrashParser *parser, const LabCrashLine *line);
+/* No report is open: only lines with a word of lab_crash_scan_all() matter. */
+gboolean lab_crash_parser_is_quiet(const LabCrashParser *parser);
+LabCrashInput *lab_crash_parser_input(LabCrashParser *parser);
 
 /* --- lab-crash-frame.c --- */
 
@@ -183,7 +285,8 @@ void lab_crash_loose_release(char *release);
 /* --- lab-crash-fuzzy.c --- */
 
 /* Headers and the lines that go with them, mended where nearly what the kernel prints; one line
- * without prefix. NULL: nothing to mend; g_free. *header is set when a report's header was mended. */
+ * without prefix. NULL: nothing to mend; g_free. *header is set when a report's header was mended.
+ */
 char *lab_crash_fuzzy_mend(const char *text, gboolean *header);
 
 /* --- lab-crash-clues.c --- */
@@ -201,6 +304,8 @@ typedef struct LabCrashSalvage LabCrashSalvage;
 LabCrashSalvage *lab_crash_salvage_new(void);
 void lab_crash_salvage_free(LabCrashSalvage *salvage);
 void lab_crash_salvage_keep(LabCrashSalvage *salvage, const char *bytes, gsize length);
+/* Any piece of it, with its newlines. */
+void lab_crash_salvage_keep_text(LabCrashSalvage *salvage, const char *bytes, gsize length);
 /* After the log was read, before it is signed: reads damaged text again when nothing was found,
  * joins a report with what only mentioned it, adds what crash(8) told. Sets log->cause. */
 void lab_crash_salvage_log(LabCrashSalvage *salvage, LabCrashLog *log);

@@ -37,17 +37,27 @@ lab_crash_salvage_free(LabCrashSalvage *salvage)
 }
 
 void
-lab_crash_salvage_keep(LabCrashSalvage *salvage, const char *bytes, gsize length)
+lab_crash_salvage_keep_text(LabCrashSalvage *salvage, const char *bytes, gsize length)
 {
+    gsize start = salvage->kept->len;
+
     if (salvage->more)
         return;
-    if (salvage->kept->len + length + 1 > KEPT_MAX) {
+    if (start + length > KEPT_MAX) {
         salvage->more = TRUE;
         return;
     }
-    for (gsize i = 0; i < length; i++) /* NUL bytes would end the lines' strings */
-        g_string_append_c(salvage->kept, bytes[i] ? bytes[i] : ' ');
-    g_string_append_c(salvage->kept, '\n');
+    g_string_append_len(salvage->kept, bytes, (gssize)length);
+    for (gsize i = start; i < salvage->kept->len; i++) /* they would end the lines' strings */
+        if (salvage->kept->str[i] == '\0')
+            salvage->kept->str[i] = ' ';
+}
+
+void
+lab_crash_salvage_keep(LabCrashSalvage *salvage, const char *bytes, gsize length)
+{
+    lab_crash_salvage_keep_text(salvage, bytes, length);
+    lab_crash_salvage_keep_text(salvage, "\n", 1);
 }
 
 /* --- lines --- */
@@ -101,13 +111,20 @@ static char **
 plain_lines(const LabCrashSalvage *salvage)
 {
     char **lines = g_strsplit(salvage->kept->str, "\n", -1);
-    g_autofree LabCrashLine *line = g_new(LabCrashLine, 1);
+    g_autofree LabCrashForm *form = g_new0(LabCrashForm, 1);
+    LabCrashSlice slices[LAB_CRASH_WINDOW];
+    guint n = 0;
 
+    for (; n < G_N_ELEMENTS(slices) && lines[n]; n++)
+        slices[n] = (LabCrashSlice){lines[n], strlen(lines[n])};
+    lab_crash_form_elect(form, slices, n);
     for (gsize i = 0; lines[i]; i++) {
-        lab_crash_line_set(line, lines[i], strlen(lines[i]));
+        char *plain = lab_crash_line_plain(form, lines[i]);
+
+        unescape(plain);
         g_free(lines[i]);
-        unescape(line->text);
-        lines[i] = g_strdup(skip_loose_stamp(line->text));
+        lines[i] = g_strdup(skip_loose_stamp(plain));
+        g_free(plain);
     }
     return lines;
 }

@@ -495,54 +495,34 @@ lab_crash_class_skip(const LabCrashClass *class)
     return compiled()[class - lab_crash_classes].skip;
 }
 
-/* Words of which a header has at least one: most lines of most logs end here. */
-static gboolean
-may_be_header(const char *text)
+const LabCrashScan *
+lab_crash_scan_all(void)
 {
-    static const char *const words[] = {
-        "BUG",
-        "WARNING: ",
-        "INFO: ",
-        "panic",
-        "PANIC",
-        "KASAN",
-        "UBSAN: ",
-        "fault",
-        "Oops",
-        "deadlock",
-        "nable to handle",
-        "LOCKUP",
-        "lock",
-        "possible ",
-        "divide error",
-        "invalid opcode",
-        "page allocation failure",
-        "oom-killer",
-        "refcount_t: ",
-        "ODEBUG: ",
-        "stack segment",
-        "usercopy: ",
-        "unregister_netdevice: ",
-        "VFS: ",
-        "vmalloc",
-        "Not continuing",
-        "Internal error",
-        "-safe -> ",
-        "RCU",
-        "detected",
-    };
+    static const char *const others[] = {"Linux version ", "printk messages dropped",
+                                         "kernel messages", "some messages lost"};
+    static LabCrashScan *scan;
+    static gsize once;
 
-    for (gsize i = 0; i < G_N_ELEMENTS(words); i++)
-        if (strstr(text, words[i]))
-            return TRUE;
-    return FALSE;
+    if (g_once_init_enter(&once)) {
+        const char *needles[G_N_ELEMENTS(others) + G_N_ELEMENTS(lab_crash_classes)];
+        gsize n = 0;
+
+        for (gsize i = 0; i < G_N_ELEMENTS(others); i++)
+            needles[n++] = others[i];
+        for (gsize i = 0; i < G_N_ELEMENTS(lab_crash_classes); i++)
+            if (!(lab_crash_classes[i].flags & LAB_CRASH_NO_REPORT))
+                needles[n++] = lab_crash_classes[i].needle;
+        scan = lab_crash_scan_new(needles, n);
+        g_once_init_leave(&once, 1);
+    }
+    return scan;
 }
 
 const LabCrashClass *
 lab_crash_class_find(const char *text, GMatchInfo **match)
 {
     *match = NULL;
-    if (!may_be_header(text))
+    if (!lab_crash_scan_find(lab_crash_scan_all(), text, text + strlen(text)))
         return NULL;
     for (gsize i = 0; i < G_N_ELEMENTS(lab_crash_classes); i++) {
         const LabCrashClass *class = &lab_crash_classes[i];

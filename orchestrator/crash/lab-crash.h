@@ -24,7 +24,7 @@ typedef struct {
     guint64 line_last;
     gboolean corrupted;   /* too damaged for a function that can be trusted */
     gboolean interleaved; /* another CPU's words stand between its own, not all taken apart */
-    gboolean truncated;   /* printk dropped messages inside it, or the log ends or begins in it */
+    gboolean truncated;   /* printk says that it dropped messages inside it */
     gboolean guessed;     /* a fuzzy match (OCR), or words of a person instead of a header */
     gboolean panicked;    /* the kernel stopped with it */
     gboolean harmless;    /* a panic that only repeats its cause ("softlockup: hung tasks") */
@@ -48,8 +48,11 @@ LabCrashParser *lab_crash_parser_new(void);
 void lab_crash_parser_free(LabCrashParser *parser);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(LabCrashParser, lab_crash_parser_free)
 
-/* One line without its newline; any bytes. */
+/* One line without its newline; any bytes. For live logs: what the line says is known at once. */
 void lab_crash_parser_feed(LabCrashParser *parser, const char *line, gsize length);
+/* The next piece of a log, of any size and cut anywhere: much faster, and it knows the lines to
+ * come when it judges one. Not to be mixed with lab_crash_parser_feed(). */
+void lab_crash_parser_feed_text(LabCrashParser *parser, const char *text, gsize length);
 /* Ends the log; the parser takes no more lines. */
 LabCrashLog *lab_crash_parser_finish(LabCrashParser *parser);
 /* What a live monitor asks after each line: has a report begun; has the kernel stopped; was that
