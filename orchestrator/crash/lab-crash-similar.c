@@ -64,7 +64,7 @@ lab_crash_names_meet(const LabCrashTrace *a, const LabCrashTrace *b)
     return g_strdup_printf("an alternative meets: '%s' names both", name);
 }
 
-/* "bad-access" of "bad-access in f"; the length, 0 without " in ". */
+/* "stall" of "stall in f"; the length, 0 without " in ". */
 static gsize
 word_of(const char *name)
 {
@@ -78,6 +78,8 @@ lab_crash_class_meets(const LabCrashTrace *a, const LabCrashTrace *b)
 {
     if (strcmp(a->type, b->type) == 0)
         return TRUE;
+    if (!lab_crash_trace_is_hang(a) || !lab_crash_trace_is_hang(b))
+        return FALSE;
     for (char **one = a->alternatives; *one; one++)
         for (char **other = b->alternatives; *other; other++)
             if (word_of(*one) > 0 && word_of(*one) == word_of(*other) &&

@@ -31,6 +31,13 @@ function_of(const char *title)
     return in && !strchr(in + 4, ' ') && strcmp(in + 4, "corrupted") != 0 ? in + 4 : NULL;
 }
 
+/* What every report of a class begins with. */
+static gboolean
+is_common(const LabCrashFrame *frame)
+{
+    return !frame->reliable || (!frame->module && lab_crash_function_is_common(frame->function));
+}
+
 /* Frames above the blamed one are never to blame, and which of them are printed depends on the
  * kernel's configuration. 'blamed' is the frame's name, where the title has another; NULL: the
  * title's. 'frames': LabCrashFrame, all of the report. */
@@ -60,6 +67,8 @@ set_stack(LabCrashTrace *trace, const GPtrArray *frames, const char *blamed)
         ((LabCrashFrame *)trace->stack->pdata[0])->module = g_strdup(frame->module);
         ((LabCrashFrame *)trace->stack->pdata[0])->stack = g_strdup(frame->stack);
     }
+    while (!trace->function && first < frames->len && is_common(frames->pdata[first]))
+        first++;
     for (guint i = first; i < frames->len && trace->stack->len < LAB_CRASH_STACK_MAX; i++) {
         const LabCrashFrame *frame = frames->pdata[i];
 

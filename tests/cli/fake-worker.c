@@ -91,9 +91,11 @@ crash_of(const json_t *cell, const char *title)
         g_compute_checksum_for_string(G_CHECKSUM_SHA256, lab_json_string(cell, "recipe"), -1);
     g_autofree char *k0 = g_strdup_printf("v1:%.16s", hash);
 
-    return json_pack("{s:s, s:s, s:[], s:[], s:i, s:i, s:{s:s, s:s, s:s}, s:[]}", "type", "panic",
-                     "title", title, "alternatives", "frames", "line_first", 1, "line_last", 2,
-                     "signature", "k0", k0, "k1", k0, "k2", k0, "reports");
+    return json_pack(
+        "{s:s, s:s, s:[], s:[{s:s, s:n, s:b, s:n}], s:i, s:i, s:{s:s, s:s, s:s}, s:[]}", "type",
+        "panic", "title", title, "alternatives", "frames", "function", "sysrq_handle_crash",
+        "module", "reliable", 1, "stack", "line_first", 1, "line_last", 2, "signature", "k0", k0,
+        "k1", k0, "k2", k0, "reports");
 }
 
 static json_t *
