@@ -1,0 +1,356 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The list of tasks, who ran where, and everybody's stack. */
+#include "lab-stack-tasks.h"
+
+#include <string.h>
+
+#include "lab-stack-unwind.h"
+
+#define STATE_UNINTERRUPTIBLE 0x2u
+#define STATE_REPORT          0x7fu  /* TASK_REPORT */
+#define STATE_NOLOAD          0x400u /* with UNINTERRUPTIBLE: idle */
+#define STATE_RTLOCK          0x1000u
+#define STATE_FROZEN          0x8000u
+#define PF_KTHREAD            0x00200000u
+#define STACK_BYTES_MAX       (64u << 10)
+
+void
+lab_core_task_free(LabCoreTask *task)
+{
+    if (!task)
+        return;
+    g_free(task->comm);
+    g_clear_pointer(&task->frames, g_ptr_array_unref);
+    g_free(task);
+}
+
+static void
+free_frame(gpointer data)
+{
+    LabCrashFrame *frame = data;
+
+    g_free(frame->function);
+    g_free(frame->module);
+    g_free(frame->stack);
+    g_free(frame);
+}
+
+static gboolean
+task_field(LabStackKernel *kernel, guint64 task, const char *path, guint64 *value)
+{
+    return lab_stack_field(kernel, task, "task_struct", path, value);
+}
+
+/* task_state_index() of include/linux/sched.h (since 4.14). */
+static char
+state_letter(LabStackKernel *kernel, guint64 task)
+{
+    guint64 state, exit_state = 0;
+    guint report;
+
+    if (!task_field(kernel, task, "__state", &state) && !task_field(kernel, task, "state", &state))
+        return '?';
+    task_field(kernel, task, "exit_state", &exit_state);
+    if ((state & (STATE_UNINTERRUPTIBLE | STATE_NOLOAD)) == (STATE_UNINTERRUPTIBLE | STATE_NOLOAD))
+        return 'I';
+    report = (guint)((state | exit_state) & STATE_REPORT);
+    if (state & (STATE_RTLOCK | STATE_FROZEN))
+        report = STATE_UNINTERRUPTIBLE;
+    return "RSDTtXZP"[report ? g_bit_storage(report) : 0];
+}
+
+/* Nanoseconds of the scheduler's clock when the task was last put on or off a CPU. */
+static guint64
+last_switch(LabStackKernel *kernel, guint64 task)
+{
+    guint64 arrived = 0, started = 0;
+
+    task_field(kernel, task, "sched_info.last_arrival", &arrived);
+    task_field(kernel, task, "se.exec_start", &started);
+    return MAX(arrived, started);
+}
+
+static LabCoreTask *
+read_task(LabStackKernel *kernel, guint64 address)
+{
+    g_autoptr(LabCoreTask) task = g_new0(LabCoreTask, 1);
+    guint64 pid, tgid, cpu, flags, on_cpu;
+    LabStackMember comm;
+
+    task->address = address;
+    task->frames = g_ptr_array_new_with_free_func(free_frame);
+    if (!task_field(kernel, address, "pid", &pid) || !task_field(kernel, address, "tgid", &tgid) ||
+        !lab_stack_member(kernel->types, "task_struct", "comm", &comm))
+        return NULL;
+    task->pid = (gint32)pid;
+    task->tgid = (gint32)tgid;
+    task->comm = lab_stack_text(&kernel->memory, address + comm.offset, (gsize)MIN(comm.size, 64));
+    if (!task->comm)
+        return NULL;
+    task->state = state_letter(kernel, address);
+    task->cpu = task_field(kernel, address, "thread_info.cpu", &cpu) ||
+                        task_field(kernel, address, "cpu", &cpu)
+                    ? (gint32)MIN(cpu, LAB_STACK_CPUS_MAX)
+                    : -1;
+    task->kernel_thread = task_field(kernel, address, "flags", &flags) && (flags & PF_KTHREAD);
+    task->running = task_field(kernel, address, "on_cpu", &on_cpu) && on_cpu != 0;
+    task->switched_ms = -1;
+    return g_steal_pointer(&task);
+}
+
+/* The walk over the list of tasks. */
+typedef struct {
+    LabStackKernel *kernel;
+    LabCoreStacks *stacks;
+    GHashTable *by_address; /* guint64 -> LabCoreTask of 'stacks' */
+    guint bad;
+    gboolean circles;
+} Listing;
+
+/* FALSE: enough. */
+static gboolean
+list_task(Listing *listing, guint64 address)
+{
+    LabCoreTask *task;
+
+    if (listing->stacks->tasks->len >= LAB_STACK_TASKS_MAX)
+        return FALSE;
+    if (g_hash_table_contains(listing->by_address, &address)) {
+        listing->circles = TRUE;
+        return FALSE;
+    }
+    task = read_task(listing->kernel, address);
+    if (!task) {
+        listing->bad++;
+        return listing->bad < 64;
+    }
+    g_ptr_array_add(listing->stacks->tasks, task);
+    g_hash_table_insert(listing->by_address, &task->address, task);
+    return TRUE;
+}
+
+/* The other threads of a leader: signal->thread_head links their thread_node. */
+static void
+list_threads(Listing *listing, guint64 leader)
+{
+    LabStackKernel *kernel = listing->kernel;
+    guint64 signal, head, node, entry;
+
+    if (!task_field(kernel, leader, "signal", &signal) || !signal ||
+        !lab_stack_offset(kernel->types, "signal_struct", "thread_head", &head) ||
+        !lab_stack_offset(kernel->types, "task_struct", "thread_node", &node) ||
+        !lab_stack_u64(&kernel->memory, signal + head, &entry))
+        return;
+    for (guint n = 0; entry != signal + head && n < LAB_STACK_TASKS_MAX; n++) {
+        if (entry - node != leader && !list_task(listing, entry - node))
+            return;
+        if (!lab_stack_u64(&kernel->memory, entry, &entry))
+            return;
+    }
+}
+
+static void
+list_tasks(Listing *listing)
+{
+    LabStackKernel *kernel = listing->kernel;
+    guint64 init_task, tasks, entry;
+
+    if (!lab_stack_kernel_symbol(kernel, "init_task", &init_task) ||
+        !lab_stack_offset(kernel->types, "task_struct", "tasks", &tasks) ||
+        !lab_stack_u64(&kernel->memory, init_task + tasks, &entry)) {
+        lab_stack_missing(&kernel->memory, "tasks: their list cannot be read");
+        return;
+    }
+    for (guint n = 0; entry != init_task + tasks && n < LAB_STACK_TASKS_MAX; n++) {
+        if (!list_task(listing, entry - tasks))
+            break;
+        list_threads(listing, entry - tasks);
+        if (!lab_stack_u64(&kernel->memory, entry, &entry)) {
+            lab_stack_missing(&kernel->memory, "tasks: the list breaks off after %u tasks",
+                              listing->stacks->tasks->len);
+            break;
+        }
+    }
+    if (listing->circles)
+        lab_stack_missing(&kernel->memory, "tasks: their list goes in circles");
+    if (listing->bad > 0)
+        lab_stack_missing(&kernel->memory, "tasks: %u cannot be read", listing->bad);
+}
+
+static gboolean
+cpu_in_mask(LabStackKernel *kernel, const char *mask, guint cpu)
+{
+    guint64 at, word;
+
+    return lab_stack_kernel_symbol(kernel, mask, &at) &&
+           lab_stack_u64(&kernel->memory, at + cpu / 64 * 8, &word) && (word >> cpu % 64 & 1);
+}
+
+/* The address of a CPU's running task: a per-CPU variable, in struct pcpu_hot from 6.2 to 6.14; or
+ * else what the run queue says. */
+static gboolean
+current_of(LabStackKernel *kernel, guint cpu, guint64 *task)
+{
+    guint64 variable, at, offset;
+
+    if (lab_stack_kernel_symbol(kernel, "current_task", &variable))
+        return lab_stack_per_cpu(kernel, cpu, variable, &at) &&
+               lab_stack_u64(&kernel->memory, at, task);
+    if (lab_stack_kernel_symbol(kernel, "pcpu_hot", &variable) &&
+        lab_stack_offset(kernel->types, "pcpu_hot", "current_task", &offset))
+        return lab_stack_per_cpu(kernel, cpu, variable + offset, &at) &&
+               lab_stack_u64(&kernel->memory, at, task);
+    return lab_stack_kernel_symbol(kernel, "runqueues", &variable) &&
+           lab_stack_per_cpu(kernel, cpu, variable, &at) &&
+           lab_stack_field(kernel, at, "rq", "curr", task);
+}
+
+static void
+list_cpu(Listing *listing, guint cpu, guint64 *newest)
+{
+    LabStackKernel *kernel = listing->kernel;
+    LabStackCpu *entry = g_new0(LabStackCpu, 1);
+    guint64 runqueues, rq, task, clock;
+
+    entry->number = cpu;
+    entry->online = cpu_in_mask(kernel, "__cpu_online_mask", cpu);
+    g_ptr_array_add(listing->stacks->cpus, entry);
+    if (lab_stack_kernel_symbol(kernel, "runqueues", &runqueues) &&
+        lab_stack_per_cpu(kernel, cpu, runqueues, &rq)) {
+        if (lab_stack_field(kernel, rq, "rq", "idle", &task) && task &&
+            !g_hash_table_contains(listing->by_address, &task))
+            list_task(listing, task);
+        if (lab_stack_field(kernel, rq, "rq", "clock", &clock))
+            *newest = MAX(*newest, clock);
+    }
+}
+
+/* Lets each CPU point to its task. */
+static void
+join_cpus(Listing *listing)
+{
+    for (guint i = 0; i < listing->stacks->cpus->len; i++) {
+        LabStackCpu *cpu = listing->stacks->cpus->pdata[i];
+        guint64 address;
+        LabCoreTask *task;
+
+        if (!current_of(listing->kernel, cpu->number, &address))
+            continue;
+        task = g_hash_table_lookup(listing->by_address, &address);
+        if (!task && list_task(listing, address)) /* it is dying, and in no list any more */
+            task = g_hash_table_lookup(listing->by_address, &address);
+        if (task && cpu->online) {
+            cpu->task = task;
+            task->cpu = (gint32)cpu->number;
+            task->running = TRUE;
+        }
+    }
+}
+
+/* Gives each CPU its note. The kernel's own name the task, and leave CPUs out that were offline;
+ * QEMU's are one for each vCPU in order. */
+static void
+join_notes(LabStackKernel *kernel, LabCoreStacks *stacks)
+{
+    const LabCoreSource *source = kernel->memory.source;
+    guint next = 0;
+
+    for (guint i = 0; i < stacks->cpus->len; i++) {
+        LabStackCpu *cpu = stacks->cpus->pdata[i];
+        const LabCoreNote *note = NULL;
+
+        if (source->notes_from_host) {
+            note = i < source->n_notes ? &source->notes[i] : NULL;
+        } else if (cpu->task) {
+            /* Idle tasks all have pid 0: of those, the order decides. */
+            for (guint n = next; n < source->n_notes && !note; n++)
+                if (source->notes[n].pid == cpu->task->pid) {
+                    note = &source->notes[n];
+                    next = n + 1;
+                }
+        }
+        if (note) {
+            memcpy(cpu->regs, note->regs, sizeof cpu->regs);
+            cpu->has_registers = TRUE;
+        }
+    }
+}
+
+static void
+read_stack(LabStackKernel *kernel, LabCoreTask *task, const LabStackCpu *cpu)
+{
+    LabStackAreas areas = {0};
+    guint64 stack, size = 16 << 10, sp;
+    LabStackMember thread_union;
+
+    if (lab_stack_member(kernel->types, "thread_union", "stack", &thread_union))
+        size = thread_union.size;
+    if (task_field(kernel, task->address, "stack", &stack) && size > 0 && size <= STACK_BYTES_MAX)
+        lab_stack_areas_add(&areas, stack, size, "TASK");
+    if (cpu && cpu->has_registers) {
+        lab_stack_areas_add_cpu(kernel, cpu->number, &areas);
+        task->complete = lab_stack_unwind_regs(kernel, &areas, cpu->regs, task->frames, &task->how);
+    } else if (!cpu && task_field(kernel, task->address, "thread.sp", &sp)) {
+        task->complete = lab_stack_unwind_sleeping(kernel, &areas, sp, task->frames, &task->how);
+    }
+}
+
+static void
+find_panic(LabStackKernel *kernel, LabCoreStacks *stacks)
+{
+    static const char *const names[] = {"panic_cpu", "crashing_cpu"};
+    guint64 at;
+    guint32 number;
+
+    stacks->panic_cpu = -1;
+    for (guint i = 0; i < G_N_ELEMENTS(names) && stacks->panic_cpu < 0; i++)
+        if (lab_stack_kernel_symbol(kernel, names[i], &at) &&
+            lab_stack_u32(&kernel->memory, at, &number) && number < LAB_STACK_CPUS_MAX)
+            stacks->panic_cpu = (gint32)number;
+    for (guint i = 0; i < stacks->cpus->len; i++) {
+        const LabStackCpu *cpu = stacks->cpus->pdata[i];
+
+        if ((gint32)cpu->number == stacks->panic_cpu)
+            stacks->panic = cpu->task;
+    }
+}
+
+static void
+read_stacks(LabStackKernel *kernel, LabCoreStacks *stacks, guint64 newest)
+{
+    for (guint i = 0; i < stacks->tasks->len; i++) {
+        LabCoreTask *task = stacks->tasks->pdata[i];
+        const LabStackCpu *on = NULL;
+        guint64 at = last_switch(kernel, task->address);
+
+        if (at > 0 && newest >= at)
+            task->switched_ms = (gint64)((newest - at) / 1000000);
+        for (guint c = 0; c < stacks->cpus->len && task->running && !on; c++) {
+            const LabStackCpu *cpu = stacks->cpus->pdata[c];
+
+            if (cpu->task == task)
+                on = cpu;
+        }
+        read_stack(kernel, task, on);
+    }
+}
+
+void
+lab_stack_tasks_read(LabStackKernel *kernel, LabCoreStacks *stacks)
+{
+    g_autoptr(GHashTable) by_address = g_hash_table_new(g_int64_hash, g_int64_equal);
+    Listing listing = {.kernel = kernel, .stacks = stacks, .by_address = by_address};
+    guint64 newest = 0;
+
+    stacks->panic_cpu = -1;
+    if (!kernel->symbols || !kernel->types)
+        return;
+    for (guint cpu = 0; cpu < LAB_STACK_CPUS_MAX; cpu++)
+        if (cpu_in_mask(kernel, "__cpu_possible_mask", cpu))
+            list_cpu(&listing, cpu, &newest);
+    list_tasks(&listing);
+    join_cpus(&listing);
+    join_notes(kernel, stacks);
+    find_panic(kernel, stacks);
+    read_stacks(kernel, stacks, newest);
+}
