@@ -104,6 +104,7 @@ stalled(const LabCrashClass *class, const LabCrashStack *stack)
 {
     const GPtrArray *frames = stack->frames;
     const LabCrashFrame *above = NULL;
+    const LabCrashFrame *before = NULL; /* the one above 'above' */
     const LabCrashFrame *top = NULL;
 
     if (is_bystander(stack))
@@ -122,8 +123,13 @@ stalled(const LabCrashClass *class, const LabCrashStack *stack)
         }
         if (!top)
             top = frame;
+        before = above;
         above = frame;
     }
+    /* A page fault of user space ends in its entry. */
+    if (before && (g_str_has_prefix(above->function, "asm_exc_") ||
+                   g_str_has_suffix(above->function, "page_fault")))
+        return before;
     return top;
 }
 

@@ -28,6 +28,7 @@ typedef struct {
     gint64 time_us; /* of the last line; -1: none */
     int cpu;        /* that "CPU: 1 PID: 2" named; -1: none yet */
     gboolean panicked;
+    gboolean timed;        /* printk's time stood before the header */
     gboolean traced;       /* a call trace began */
     gboolean shows_others; /* stacks of other CPUs follow */
     gboolean interleaved;
@@ -104,6 +105,8 @@ close_report(LabCrashParser *parser, guint index)
 
     if (parser->log->reports->len < LAB_CRASH_REPORTS_MAX)
         report = lab_crash_report_build(open->class, open->lines);
+    if (!report && parser->log->reports->len < LAB_CRASH_REPORTS_MAX)
+        report = lab_crash_report_build_line(open->class, open->lines->pdata[0], open->timed);
     if (report) {
         report->line_first = open->line_first;
         report->line_last = open->line_last;
@@ -297,11 +300,12 @@ open_report(LabCrashParser *parser, const LabCrashClass *class, const LabCrashLi
     open->lines = g_ptr_array_new_with_free_func(g_free);
     memcpy(open->caller, line->caller, sizeof open->caller);
     open->line_first = open->line_last = line->number;
+    open->timed = line->has_time;
     open->time_us = open->cpu = -1;
     open->shows_others = class->rule == LAB_CRASH_RULE_STALL;
     g_ptr_array_add(parser->open, open);
     add_line(parser, open, line);
-    if (!(class->flags & (LAB_CRASH_NEEDS_TRACE | LAB_CRASH_MINOR)))
+    if (!(class->flags & (LAB_CRASH_NEEDS_TRACE | LAB_CRASH_NEEDS_DETAIL | LAB_CRASH_MINOR)))
         parser->has_report = TRUE;
 }
 
@@ -394,7 +398,8 @@ lab_crash_parser_peek(LabCrashParser *parser, const LabCrashLine *line)
     parser->panic_ended |= ends_panic(text);
     if (!class || line->noise || line->foreign)
         return;
-    parser->has_report |= !(class->flags & (LAB_CRASH_NEEDS_TRACE | LAB_CRASH_MINOR));
+    parser->has_report |= !(class->flags &
+                             (LAB_CRASH_NEEDS_TRACE | LAB_CRASH_NEEDS_DETAIL | LAB_CRASH_MINOR));
     parser->log->panicked |= (class->flags & LAB_CRASH_STOPS) != 0;
 }
 
@@ -426,24 +431,29 @@ lab_crash_parser_feed_text(LabCrashParser *parser, const char *text, gsize lengt
     lab_crash_input_text(parser->input, text, length);
 }
 
-/* The first report that is not harmless is the cause; a panic that only repeats something belongs
- * to the last report before it. */
+/* The first report that is not harmless is the cause, a weak one when there is no other; a panic that
+ * only repeats something belongs to the last report before it. */
 static void
 settle(LabCrashLog *log)
 {
     LabCrashReport *last = NULL;
+    LabCrashReport *weak = NULL;
 
     for (guint i = 0; i < log->reports->len; i++) {
         LabCrashReport *report = log->reports->pdata[i];
 
         if (!report->harmless) {
             last = report;
-            if (!log->cause)
+            if (report->weak && !weak)
+                weak = report;
+            if (!report->weak && !log->cause)
                 log->cause = report;
         } else if (report->panicked && last) {
             last->panicked = TRUE;
         }
     }
+    if (!log->cause)
+        log->cause = weak;
 }
 
 LabCrashLog *

@@ -26,16 +26,19 @@ lab_crash_report_free(LabCrashReport *report)
 static char *
 scrub(const char *text)
 {
-    static GRegex *address, *number;
+    static GRegex *address, *number, *offset;
     static gsize once;
+    g_autofree char *plain = NULL;
     g_autofree char *first = NULL;
 
     if (g_once_init_enter(&once)) {
         address = g_regex_new("\\b(?:0x)?[0-9a-f]{8,}\\b|\\(ptrval\\)", G_REGEX_RAW, 0, NULL);
+        offset = g_regex_new("(?<=\\w)\\+0x[0-9a-f]+(?:/0x[0-9a-f]+)?", G_REGEX_RAW, 0, NULL);
         number = g_regex_new("\\b(?:0x[0-9a-f]+|[0-9]+)\\b", G_REGEX_RAW, 0, NULL);
         g_once_init_leave(&once, 1);
     }
-    first = g_regex_replace_literal(address, text, -1, 0, "ADDR", 0, NULL);
+    plain = g_regex_replace_literal(offset, text, -1, 0, "", 0, NULL);
+    first = g_regex_replace_literal(address, plain ? plain : text, -1, 0, "ADDR", 0, NULL);
     return g_regex_replace_literal(number, first ? first : text, -1, 0, "NUM", 0, NULL);
 }
 
@@ -74,8 +77,10 @@ expand(const char *template, const char *function, GMatchInfo *header, GMatchInf
             continue;
         }
         value = group(name, header, detail);
-        if (!value)
+        if (!value) {
+            p += *p == ' '; /* one blank for the word that is missing */
             continue;
+        }
         if (strcmp(name, "dashed") == 0) {
             g_autofree char *lower = g_ascii_strdown(value, -1);
 
@@ -231,8 +236,11 @@ lab_crash_report_build(const LabCrashClass *class, const GPtrArray *lines)
         return NULL;
     lab_crash_class_find(lines->pdata[0], &header);
     detail = find_detail(class, lines);
+    if ((class->flags & LAB_CRASH_NEEDS_DETAIL) && !detail)
+        return NULL;
     report = g_new0(LabCrashReport, 1);
     report->type = g_strdup(class->type);
+    report->weak = (class->flags & LAB_CRASH_WEAK) != 0;
     report->attributes = json_object();
     frame = lab_crash_blame(class, stacks, &index);
     report->corrupted = lab_crash_is_corrupted(class, lines, stacks, index);
@@ -248,5 +256,26 @@ lab_crash_report_build(const LabCrashClass *class, const GPtrArray *lines)
     lab_crash_attributes_read(report->attributes, lines);
     report->interleaved |= lab_crash_lines_interleave(lines);
     report->frames = take_frames(stacks, index);
+    return report;
+}
+
+LabCrashReport *
+lab_crash_report_build_line(const LabCrashClass *class, const char *header, gboolean timed)
+{
+    g_autoptr(GMatchInfo) match = NULL;
+    g_autofree char *device = NULL;
+    LabCrashReport *report;
+
+    lab_crash_class_find(header, &match);
+    device = match ? g_match_info_fetch_named(match, "device") : NULL;
+    if (!(class->flags & LAB_CRASH_NEEDS_TRACE) || (class->flags & LAB_CRASH_TRACE_ONLY) ||
+        !(timed || (device && *device)))
+        return NULL;
+    report = g_new0(LabCrashReport, 1);
+    report->type = g_strdup(class->type);
+    report->weak = TRUE;
+    report->attributes = json_object();
+    report->frames = g_ptr_array_new_with_free_func((GDestroyNotify)lab_crash_frame_free);
+    name_report(report, class, NULL, match, NULL);
     return report;
 }

@@ -54,15 +54,16 @@ has_fault_injection(const GPtrArray *stacks, guint blamed)
 
 /* Another task's dump begins before this report's trace does: whose trace follows is unknown. */
 static gboolean
-has_foreign_dump(const GPtrArray *lines)
+has_foreign_dump(const LabCrashClass *class, const GPtrArray *lines)
 {
     static const char *const dumps[] = {
         "vmalloc: allocation failure",
         "page allocation failure",
         "FAULT_INJECTION: forcing a failure",
-        "WARNING: CPU: ",
         "PANIC: double fault",
+        "WARNING: CPU: ", /* last: of a prelude, the report itself */
     };
+    gsize n = G_N_ELEMENTS(dumps) - (class->flags & LAB_CRASH_PRELUDE ? 1 : 0);
 
     for (guint i = 1; i < lines->len; i++) {
         const char *text = lines->pdata[i];
@@ -70,7 +71,7 @@ has_foreign_dump(const GPtrArray *lines)
         if (strstr(text, "all Trace:") || strstr(text, "all trace:") || strstr(text, "acktrace:") ||
             lab_crash_session_is_task(text))
             return FALSE;
-        for (gsize j = 0; j < G_N_ELEMENTS(dumps); j++)
+        for (gsize j = 0; j < n; j++)
             if (strstr(text, dumps[j]))
                 return TRUE;
     }
@@ -87,5 +88,5 @@ lab_crash_is_corrupted(const LabCrashClass *class, const GPtrArray *lines, const
         return FALSE;
     return !has_trace(stacks) || has_empty_stack(stacks, blamed) ||
            has_fault_injection(stacks, blamed) ||
-           (!(class->flags & LAB_CRASH_PRELUDE) && has_foreign_dump(lines));
+           has_foreign_dump(class, lines);
 }

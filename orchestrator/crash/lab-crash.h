@@ -27,6 +27,7 @@ typedef struct {
     gboolean truncated;   /* printk says that it dropped messages inside it */
     gboolean guessed;     /* a fuzzy match (OCR), or words of a person instead of a header */
     gboolean panicked;    /* the kernel stopped with it */
+    gboolean weak;        /* the cause only when nothing else is (a failed allocation) */
     gboolean harmless;    /* a panic that only repeats its cause ("softlockup: hung tasks") */
     json_t *attributes;   /* pid, cpu, comm, taint, seconds stuck… */
 } LabCrashReport;
