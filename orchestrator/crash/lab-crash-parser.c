@@ -398,8 +398,8 @@ lab_crash_parser_peek(LabCrashParser *parser, const LabCrashLine *line)
     parser->panic_ended |= ends_panic(text);
     if (!class || line->noise || line->foreign)
         return;
-    parser->has_report |= !(class->flags &
-                             (LAB_CRASH_NEEDS_TRACE | LAB_CRASH_NEEDS_DETAIL | LAB_CRASH_MINOR));
+    parser->has_report |=
+        !(class->flags & (LAB_CRASH_NEEDS_TRACE | LAB_CRASH_NEEDS_DETAIL | LAB_CRASH_MINOR));
     parser->log->panicked |= (class->flags & LAB_CRASH_STOPS) != 0;
 }
 
@@ -431,8 +431,8 @@ lab_crash_parser_feed_text(LabCrashParser *parser, const char *text, gsize lengt
     lab_crash_input_text(parser->input, text, length);
 }
 
-/* The first report that is not harmless is the cause, a weak one when there is no other; a panic that
- * only repeats something belongs to the last report before it. */
+/* The first report that is not harmless is the cause, a weak one when there is no other; a panic
+ * that only repeats something belongs to the last report before it. */
 static void
 settle(LabCrashLog *log)
 {

@@ -198,9 +198,9 @@ typedef enum {
     LAB_CRASH_PRELUDE = 1 << 7,     /* words before a WARNING or BUG that is the same report */
     LAB_CRASH_WEAK = 1 << 11,       /* the cause only when nothing else is */
     LAB_CRASH_NEEDS_DETAIL = 1 << 12, /* without its detail it is no report at all */
-    LAB_CRASH_TRACED = 1 << 9,      /* the title needs no function, but a trace is printed */
-    LAB_CRASH_TRACE_ONLY = 1 << 13, /* with NEEDS_TRACE: a line alone never is one */
-    LAB_CRASH_NO_TRACE = 1 << 10,   /* prints no trace, or need not */
+    LAB_CRASH_TRACED = 1 << 9,        /* the title needs no function, but a trace is printed */
+    LAB_CRASH_TRACE_ONLY = 1 << 13,   /* with NEEDS_TRACE: a line alone never is one */
+    LAB_CRASH_NO_TRACE = 1 << 10,     /* prints no trace, or need not */
 } LabCrashFlags;
 
 /* One kind of report. Strings with ${name} take named groups of 'header' and 'detail', ${F} the
@@ -258,10 +258,11 @@ LabCrashLog *lab_crash_log_parse_mended(const char *text, gsize length);
 /* Makes the report of a header and the lines after it (char *, header first). NULL when the class
  * needs a trace and there is none. */
 LabCrashReport *lab_crash_report_build(const LabCrashClass *class, const GPtrArray *lines);
-/* The weak report that the header alone makes of a class that needs a trace, where the line is surely
- * the kernel's: it had printk's time ('timed') or begins with a device's name. NULL: it is not. */
-LabCrashReport *lab_crash_report_build_line(const LabCrashClass *class, const char *header,
-                                            gboolean timed);
+/* The weak report that the header alone makes of a class that needs a trace, where the line is
+ * surely the kernel's: it had printk's time ('timed') or begins with a device's name. NULL: it is
+ * not. */
+LabCrashReport *
+lab_crash_report_build_line(const LabCrashClass *class, const char *header, gboolean timed);
 void lab_crash_report_free(LabCrashReport *report);
 /* The blamed function of a built report is kept as attribute "function". */
 #define LAB_CRASH_FUNCTION "function"

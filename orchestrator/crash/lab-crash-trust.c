@@ -87,6 +87,5 @@ lab_crash_is_corrupted(const LabCrashClass *class, const GPtrArray *lines, const
     if (class->flags & LAB_CRASH_NO_TRACE)
         return FALSE;
     return !has_trace(stacks) || has_empty_stack(stacks, blamed) ||
-           has_fault_injection(stacks, blamed) ||
-           has_foreign_dump(class, lines);
+           has_fault_injection(stacks, blamed) || has_foreign_dump(class, lines);
 }
