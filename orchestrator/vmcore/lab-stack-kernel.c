@@ -49,10 +49,10 @@ load_symbols(LabStackKernel *kernel)
     g_autoptr(GError) error = NULL;
     LabStackKallsyms where;
 
-    if (!lab_stack_kallsyms_named(&kernel->memory, &where)) {
+    if (!lab_stack_kallsyms_named(&kernel->memory, &where) &&
+        !lab_stack_kallsyms_find(&kernel->memory, &where)) {
         lab_stack_missing(&kernel->memory,
-                          "stacks and tasks: the dump's vmcoreinfo does not say where the table of "
-                          "symbols (kallsyms) is; kernels from 6.0 on do");
+                          "stacks and tasks: the kernel's table of symbols (kallsyms) was not found");
         return;
     }
     kernel->symbols = lab_stack_symbols_new(&kernel->memory, &where, wanted, &error);

@@ -22,6 +22,9 @@ typedef struct LabStackSymbols LabStackSymbols;
  * (in v6.0). FALSE: it does not. */
 gboolean lab_stack_kallsyms_named(const LabStackMemory *memory, LabStackKallsyms *where);
 
+/* Looks for them in memory by what they hold: kernels before 6.0 have them all the same. */
+gboolean lab_stack_kallsyms_find(LabStackMemory *memory, LabStackKallsyms *where);
+
 /* 'wanted' (NULL at its end, never freed) are the names that lab_stack_symbol() will be asked for.
  * LAB_DATA_ERROR when the tables are not whole or contradict each other. */
 LabStackSymbols *lab_stack_symbols_new(LabStackMemory *memory, const LabStackKallsyms *where,
