@@ -72,6 +72,7 @@ lab_crash_report_to_json(const LabCrashReport *report)
 json_t *
 lab_crash_log_to_json(const LabCrashLog *log)
 {
+    const char *place = "before";
     json_t *crash;
     json_t *reports;
 
@@ -87,9 +88,12 @@ lab_crash_log_to_json(const LabCrashLog *log)
         const LabCrashReport *report = log->reports->pdata[i];
 
         json_array_append_new(
-            reports, json_pack("{s:o, s:o, s:I, s:b}", "title", lab_json_text(report->title),
+            reports, json_pack("{s:o, s:o, s:I, s:b, s:s}", "title", lab_json_text(report->title),
                                "type", lab_json_text(report->type), "line_first",
-                               (json_int_t)report->line_first, "harmless", report->harmless));
+                               (json_int_t)report->line_first, "harmless", report->harmless,
+                               "place", report == log->cause ? "cause" : place));
+        if (report == log->cause)
+            place = "after";
     }
     json_object_set_new(crash, "reports", reports);
     return crash;

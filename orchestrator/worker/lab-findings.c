@@ -20,6 +20,7 @@ lab_findings_new(const LabCell *cell)
     found->boot_ms = -1;
     found->time_to_crash_ms = -1;
     found->evidence.reached = TRUE;
+    found->log_source = "console";
     found->metrics = json_object();
     found->memory = json_array();
     found->vmstat = json_object();
@@ -36,6 +37,7 @@ lab_findings_free(LabFindings *found)
         return;
     g_free(found->why);
     g_clear_pointer(&found->log, lab_crash_log_free);
+    g_clear_pointer(&found->other_log, lab_crash_log_free);
     g_free(found->started);
     g_free(found->pattern_line);
     g_free(found->dump.detail);

@@ -28,7 +28,9 @@ typedef struct {
     LabEvidence evidence;
     char *why;        /* one sentence that overrides the one made from the evidence; or NULL */
     LabCrashLog *log; /* NULL: none read */
-    char *started;    /* ISO 8601, UTC */
+    const char *log_source; /* static: "console" or "vmcore", where 'log' is from */
+    LabCrashLog *other_log; /* of the other of the two, where it says something else; or NULL */
+    char *started;          /* ISO 8601, UTC */
     gint64 duration_ms;
     gint64 boot_ms;          /* -1: never reached the agent */
     gint64 time_to_crash_ms; /* the stressor's start to the first report; -1: none */

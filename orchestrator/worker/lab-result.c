@@ -55,6 +55,35 @@ dump_json(const LabDumpFindings *dump)
     return json;
 }
 
+/* Console and vmcore may differ: the console loses lines, the ring its oldest ones. */
+static json_t *
+other_json(const LabFindings *found)
+{
+    const LabCrashLog *other = found->other_log;
+    const LabCrashReport *cause = other ? other->cause : NULL;
+
+    if (!other)
+        return json_null();
+    return json_pack("{s:s, s:o, s:o, s:o, s:o, s:o, s:i}", "source",
+                     strcmp(found->log_source, "console") == 0 ? "vmcore" : "console", "title",
+                     lab_json_text(cause ? cause->title : NULL), "type",
+                     lab_json_text(cause ? cause->type : NULL), "k0", lab_json_text(other->k0),
+                     "k1", lab_json_text(other->k1), "k2", lab_json_text(other->k2), "reports",
+                     (int)other->reports->len);
+}
+
+static json_t *
+crash_json(const LabFindings *found)
+{
+    json_t *crash = found->log ? lab_crash_log_to_json(found->log) : json_null();
+
+    if (!json_is_object(crash))
+        return crash;
+    json_object_set_new(crash, "source", json_string(found->log_source));
+    json_object_set_new(crash, "other", other_json(found));
+    return crash;
+}
+
 static json_t *
 reached_json(const LabFindings *found)
 {
@@ -98,8 +127,7 @@ lab_findings_to_result(const LabFindings *found)
     json_object_set_new(json, "why", lab_json_text(why));
     json_object_set_new(json, "survived", json_boolean(facts.survived));
     json_object_set_new(json, "expected", expected(found, &facts));
-    json_object_set_new(json, "crash",
-                        found->log ? lab_crash_log_to_json(found->log) : json_null());
+    json_object_set_new(json, "crash", crash_json(found));
     json_object_set_new(json, "dump", dump_json(&found->dump));
     json_object_set(json, "phases", found->phases);
     json_object_set_new(json, "started", lab_json_text(found->started));

@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "lab-core.h"
 #include "lab-error.h"
 #include "lab-file.h"
 #include "lab-json.h"
@@ -80,9 +81,9 @@ program_reason(const LabProcResult *result, const GError *error)
     return g_strdup_printf("ended with %d: %s", result->status, last ? last + 1 : text);
 }
 
-/* makedumpfile reads the dump's dmesg: the first proof that a vmcore is one. Text, or NULL. */
-static char *
-read_vmcore_dmesg(LabLife *life, gsize *length)
+/* makedumpfile reads the dump's dmesg: the first proof that a vmcore is one. */
+static gboolean
+check_with_makedumpfile(LabLife *life)
 {
     g_autofree char *vmcore = g_build_filename(life->directory, "vmcore", NULL);
     g_autofree char *output = g_build_filename(life->directory, VMCORE_DMESG, NULL);
@@ -91,22 +92,57 @@ read_vmcore_dmesg(LabLife *life, gsize *length)
     g_auto(LabProcResult) result = {0};
     g_autoptr(GError) error = NULL;
     LabDumpFindings *dump = &life->found->dump;
-    char *text;
+    struct stat status;
 
     lab_path_remove(life->dirfd, VMCORE_DMESG, NULL);
-    if (!lab_proc_run(argv, &options, &result, &error) || result.status != 0) {
+    if (!lab_proc_run(argv, &options, &result, &error) || result.status != 0)
         dump->makedumpfile = program_reason(&result, error);
-        lab_path_remove(life->dirfd, VMCORE_DMESG, NULL);
+    else if (fstatat(life->dirfd, VMCORE_DMESG, &status, AT_SYMLINK_NOFOLLOW) < 0 ||
+             status.st_size == 0)
+        dump->makedumpfile = g_strdup("the dmesg is empty");
+    else
+        dump->makedumpfile = g_strdup("ok");
+    if (strcmp(dump->makedumpfile, "ok") == 0)
+        return TRUE;
+    lab_path_remove(life->dirfd, VMCORE_DMESG, NULL);
+    return FALSE;
+}
+
+/* The dump's log with the callers of its lines, which makedumpfile leaves out: with them,
+ * interleaved reports can be taken apart. NULL where there is none. */
+static char *
+read_with_callers(LabLife *life, gsize *length)
+{
+    g_autofree char *vmcore = g_build_filename(life->directory, "vmcore", NULL);
+    g_autoptr(LabCore) core = lab_core_open(vmcore, NULL);
+    GString *text = core ? lab_core_dmesg(core, TRUE, NULL) : NULL;
+
+    if (!text)
         return NULL;
+    if (text->len > MAX_DMESG_BYTES)
+        g_string_truncate(text, MAX_DMESG_BYTES);
+    *length = text->len;
+    if (lab_file_write(life->dirfd, VMCORE_DMESG, text->str, (gssize)text->len, 0600, NULL))
+        return g_string_free(text, FALSE);
+    g_string_free(text, TRUE);
+    return NULL;
+}
+
+/* The text of vmcore.dmesg.txt, or NULL. */
+static char *
+read_vmcore_dmesg(LabLife *life, gsize *length)
+{
+    gboolean made = check_with_makedumpfile(life);
+    char *text = read_with_callers(life, length);
+    g_autoptr(GError) error = NULL;
+
+    if (!text && made) {
+        text = lab_file_read(life->dirfd, VMCORE_DMESG, MAX_DMESG_BYTES, length, &error);
+        if (!text)
+            lab_warn("%s", error->message);
     }
-    text = lab_file_read(life->dirfd, VMCORE_DMESG, MAX_DMESG_BYTES, length, &error);
-    if (!text || *length == 0) {
-        dump->makedumpfile = g_strdup(text ? "the dmesg is empty" : error->message);
-        g_free(text);
-        return NULL;
-    }
-    dump->makedumpfile = g_strdup("ok");
-    dump->dmesg_bytes = (gint64)*length;
+    if (text)
+        life->found->dump.dmesg_bytes = (gint64)*length;
     return text;
 }
 
@@ -129,23 +165,43 @@ length_before_evidence(const char *text, gsize length)
 
 /* The vmcore's dmesg is whole where the console may have lost lines, and since 5.10 it carries the
  * callers; but its ring may have dropped the oldest reports. */
+static gboolean
+vmcore_is_better(const LabCrashLog *vmcore, const LabCrashLog *console)
+{
+    if (!vmcore->cause || vmcore->reports->len < console->reports->len)
+        return FALSE;
+    return !console->cause || !vmcore->cause->corrupted || console->cause->corrupted;
+}
+
+static gboolean
+logs_differ(const LabCrashLog *a, const LabCrashLog *b)
+{
+    return g_strcmp0(a->k2, b->k2) != 0 || a->reports->len != b->reports->len;
+}
+
 static void
 choose_log(LabLife *life, const char *text, gsize length)
 {
-    LabEvidence *evidence = &life->found->evidence;
-    g_autoptr(LabCrashLog) log = NULL;
+    LabFindings *found = life->found;
+    LabEvidence *evidence = &found->evidence;
+    g_autoptr(LabCrashLog) other = NULL;
 
     if (life->nmi_sent || evidence->deadline_passed)
         length = length_before_evidence(text, length);
-    log = lab_crash_log_parse(text, length);
-    if (!log->cause || log->reports->len < life->found->log->reports->len)
-        return;
-    if (!life->found->log->cause) {
-        evidence->report = TRUE;
-        evidence->kernel_stopped |= life->nmi_sent;
+    other = lab_crash_log_parse(text, length);
+    if (vmcore_is_better(other, found->log)) {
+        LabCrashLog *console = found->log;
+
+        if (!console->cause) {
+            evidence->report = TRUE;
+            evidence->kernel_stopped |= life->nmi_sent;
+        }
+        found->log = g_steal_pointer(&other);
+        found->log_source = "vmcore";
+        other = console;
     }
-    lab_crash_log_free(life->found->log);
-    life->found->log = g_steal_pointer(&log);
+    if (logs_differ(found->log, other))
+        found->other_log = g_steal_pointer(&other);
 }
 
 /* Init dying without a report is the agent's death, and no root file system a broken image. */
