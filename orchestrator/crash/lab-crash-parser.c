@@ -110,8 +110,8 @@ close_report(LabCrashParser *parser, guint index)
     if (report) {
         report->line_first = open->line_first;
         report->line_last = open->line_last;
-        report->interleaved = open->interleaved;
-        report->truncated = open->truncated;
+        report->interleaved |= open->interleaved;
+        report->truncated |= open->truncated;
         report->panicked = open->panicked || (open->class->flags & LAB_CRASH_STOPS);
         report->harmless = (open->class->flags & LAB_CRASH_MINOR) && !report->panicked;
         if (open->class->flags & LAB_CRASH_FOLLOWS)
@@ -119,7 +119,7 @@ close_report(LabCrashParser *parser, guint index)
         g_ptr_array_add(parser->log->reports, report);
         g_ptr_array_sort(parser->log->reports, compare_reports);
     }
-    parser->log->interleaved |= open->interleaved;
+    parser->log->interleaved |= report ? report->interleaved : open->interleaved;
     if (parser->last_open == open)
         parser->last_open = NULL;
     g_ptr_array_remove_index(parser->open, index);
@@ -172,7 +172,8 @@ adopt(LabCrashParser *parser, const LabCrashLine *line)
     for (guint i = parser->open->len; i > 0; i--) {
         Open *open = parser->open->pdata[i - 1];
 
-        if (open->n_helpers == HELPERS_MAX || !open->shows_others)
+        if (open->n_helpers == HELPERS_MAX ||
+            (!open->shows_others && open->class->rule != LAB_CRASH_RULE_STALL))
             continue;
         memcpy(open->helpers[open->n_helpers++], line->caller, sizeof line->caller);
         return (gint)i - 1;
@@ -302,7 +303,6 @@ open_report(LabCrashParser *parser, const LabCrashClass *class, const LabCrashLi
     open->line_first = open->line_last = line->number;
     open->timed = line->has_time;
     open->time_us = open->cpu = -1;
-    open->shows_others = class->rule == LAB_CRASH_RULE_STALL;
     g_ptr_array_add(parser->open, open);
     add_line(parser, open, line);
     if (!(class->flags & (LAB_CRASH_NEEDS_TRACE | LAB_CRASH_NEEDS_DETAIL | LAB_CRASH_MINOR)))
