@@ -1,73 +1,16 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-#include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
-#include <string.h>
-#include <unistd.h>
 
 #include "lab-cli.h"
-#include "lab-crash.h"
+#include "lab-crash-source.h"
 #include "lab-error.h"
-#include "lab-file.h"
 #include "lab-json.h"
-
-#define BLOCK_BYTES (256u << 10)
-/* A line longer than this is handed on in pieces: memory stays constant. */
-#define LINE_BYTES (64u << 10)
+#include "lab-log.h"
 
 static const LabOption options[] = {
     {"json", 0, LAB_OPTION_FLAG, NULL, "one JSON object a file and line"},
     {NULL},
 };
-
-/* Hands complete lines of 'buffer' to the parser; keeps the rest at its front. */
-static void
-feed_lines(LabCrashParser *parser, GByteArray *buffer, gboolean end)
-{
-    gsize start = 0;
-
-    while (start < buffer->len) {
-        const guint8 *line = buffer->data + start;
-        const guint8 *newline = memchr(line, '\n', buffer->len - start);
-        gsize length = newline ? (gsize)(newline - line) : buffer->len - start;
-
-        if (!newline && !end && length < LINE_BYTES)
-            break;
-        lab_crash_parser_feed(parser, (const char *)line, length);
-        start += length + (newline != NULL);
-    }
-    g_byte_array_remove_range(buffer, 0, (guint)start);
-}
-
-static LabCrashLog *
-read_log(const char *path, GError **error)
-{
-    g_autoptr(LabCrashParser) parser = lab_crash_parser_new();
-    g_autoptr(GByteArray) buffer = g_byte_array_new();
-    g_autofree guint8 *block = g_malloc(BLOCK_BYTES);
-    LAB_AUTO_FD fd = strcmp(path, "-") == 0 ? fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 3)
-                                            : open(path, O_RDONLY | O_CLOEXEC);
-    ssize_t n;
-
-    if (fd < 0) {
-        g_set_error(error, LAB_CONFIG_ERROR, LAB_ERROR_NOT_FOUND, "'%s': %s", path,
-                    g_strerror(errno));
-        return NULL;
-    }
-    while ((n = read(fd, block, BLOCK_BYTES)) != 0) {
-        if (n < 0 && errno == EINTR)
-            continue;
-        if (n < 0) {
-            g_set_error(error, LAB_CONFIG_ERROR, LAB_ERROR_FAILED, "'%s': %s", path,
-                        g_strerror(errno));
-            return NULL;
-        }
-        g_byte_array_append(buffer, block, (guint)n);
-        feed_lines(parser, buffer, FALSE);
-    }
-    feed_lines(parser, buffer, TRUE);
-    return lab_crash_parser_finish(parser);
-}
 
 static void
 print_json(const char *path, const LabCrashLog *log)
@@ -113,29 +56,51 @@ print_line(const char *path, const LabCrashLog *log)
     putchar('\n');
 }
 
+/* A file that cannot be read does not keep the others from it; the status tells at the end. */
 static int
 cmd_signature(LabCli *cli, GError **error)
 {
-    for (int i = 0; i < cli->n_args; i++) {
-        g_autoptr(LabCrashLog) log = read_log(cli->args[i], error);
+    int status = LAB_EXIT_OK;
 
-        if (!log)
-            return LAB_EXIT_CONFIG;
+    for (int i = 0; i < cli->n_args; i++) {
+        g_autoptr(GError) local = NULL;
+        g_autofree char *missing = NULL;
+        g_autoptr(LabCrashLog) log = lab_crash_file_read_part(cli->args[i], &missing, &local);
+
+        if (!log) {
+            lab_error_log("%s", local->message);
+            status = LAB_EXIT_CONFIG;
+            continue;
+        }
         if (lab_cli_flag(cli, "json"))
             print_json(cli->args[i], log);
         else
             print_line(cli->args[i], log);
+        if (missing) {
+            lab_error_log("'%s': %s", cli->args[i], missing);
+            status = LAB_EXIT_CONFIG;
+        }
     }
-    return LAB_EXIT_OK;
+    return status;
 }
 
 const LabVerb lab_verb_signature = {
     .name = "signature",
     .summary = "name the crash that a log shows",
     .synopsis = "FILE…",
-    .description = "Reads console logs, dmesg, syslog or journal exports ('-': stdin) and prints "
-                   "one line a file: its name, a tab, and the title of the crash; no title means "
-                   "no crash.",
+    .description =
+        "Reads console logs, dmesg, syslog or journal exports, plain or compressed (gzip, bzip2, "
+        "xz, "
+        "lzip, lz4, zstd; '-': stdin), or the log in a vmcore, and prints one line a file: its "
+        "name, a "
+        "tab, and the title of the crash; no title means no crash. With --json, 'confidence' says "
+        "how "
+        "far the title can be trusted: high, low (the report is corrupted or two CPUs wrote it at "
+        "once), guessed (nearly what the kernel prints, or only the words of a person), none (no "
+        "crash). "
+        "A file that cannot be read is told on stderr, the others are read all the same, and the "
+        "exit "
+        "status is 2.",
     .min_args = 1,
     .max_args = -1,
     .options = {options},

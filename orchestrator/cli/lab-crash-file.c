@@ -1,110 +1,130 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Reading one log, as it is or compressed. */
+/* Reading one log, as it is or compressed, or the log in a vmcore. */
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
 #include <unistd.h>
 
-#include "lab-archive.h"
+#include "lab-core.h"
 #include "lab-crash-source.h"
 #include "lab-error.h"
 #include "lab-file.h"
+#include "lab-log.h"
+#include "lab-stream.h"
 
-#define BLOCK_BYTES (256u << 10)
-/* A line longer than this is handed on in pieces: memory stays constant. */
-#define LINE_BYTES (64u << 10)
-/* Of a compressed log. */
-#define MAX_BYTES (1u << 30)
-
-/* Hands complete lines of 'buffer' to the parser; keeps the rest at its front. */
-static void
-feed_lines(LabCrashParser *parser, GByteArray *buffer, gboolean end)
-{
-    gsize start = 0;
-
-    while (start < buffer->len) {
-        const guint8 *line = buffer->data + start;
-        const guint8 *newline = memchr(line, '\n', buffer->len - start);
-        gsize length = newline ? (gsize)(newline - line) : buffer->len - start;
-
-        if (!newline && !end && length < LINE_BYTES)
-            break;
-        lab_crash_parser_feed(parser, (const char *)line, length);
-        start += length + (newline != NULL);
-    }
-    g_byte_array_remove_range(buffer, 0, (guint)start);
-}
-
-/* Blocks until the descriptor ends. */
+/* Is it a dump: kdump-compressed, flattened, or an ELF core file? */
 static gboolean
-feed_fd(LabCrashParser *parser, int fd, const char *path, GError **error)
+is_vmcore(const LabStream *stream)
 {
-    g_autoptr(GByteArray) buffer = g_byte_array_new();
-    g_autofree guint8 *block = g_malloc(BLOCK_BYTES);
-    ssize_t n;
+    static const char *const magics[] = {"KDUMP   ", "DISKDUMP", "makedumpfile"};
+    guint8 head[20] = {0};
+    gsize length = lab_stream_peek(stream, head, sizeof head);
 
-    while ((n = read(fd, block, BLOCK_BYTES)) != 0) {
-        if (n < 0 && errno == EINTR)
-            continue;
-        if (n < 0) {
-            g_set_error(error, LAB_CONFIG_ERROR, LAB_ERROR_FAILED, "'%s': %s", path,
-                        g_strerror(errno));
-            return FALSE;
-        }
-        g_byte_array_append(buffer, block, (guint)n);
-        feed_lines(parser, buffer, FALSE);
-    }
-    feed_lines(parser, buffer, TRUE);
-    return TRUE;
-}
-
-static gboolean
-is_compressed(int fd)
-{
-    static const struct {
-        const char *magic;
-        gsize length;
-    } kinds[] = {{"\x1f\x8b", 2},
-                 {"\xfd"
-                  "7zXZ",
-                  5},
-                 {"\x28\xb5\x2f\xfd", 4},
-                 {"BZh", 3}};
-    char head[6] = "";
-
-    if (pread(fd, head, sizeof head, 0) < (ssize_t)sizeof head)
+    if (length < sizeof head)
         return FALSE;
-    for (gsize i = 0; i < G_N_ELEMENTS(kinds); i++)
-        if (memcmp(head, kinds[i].magic, kinds[i].length) == 0)
+    for (gsize i = 0; i < G_N_ELEMENTS(magics); i++)
+        if (memcmp(head, magics[i], strlen(magics[i])) == 0)
             return TRUE;
-    return FALSE;
+    /* e_type ET_CORE in either byte order */
+    return memcmp(head,
+                  "\x7f"
+                  "ELF",
+                  4) == 0 &&
+           head[16] + head[17] == 4 && !(head[16] & head[17]);
+}
+
+/* The log of a dump, with the callers where its records have them. */
+static LabCrashLog *
+read_vmcore(const char *path, GError **error)
+{
+    g_autoptr(LabCrashParser) parser = lab_crash_parser_new();
+    g_autoptr(LabCore) core = NULL;
+    const char *release;
+    LabCrashLog *log;
+    GString *text;
+
+    if (strcmp(path, "-") == 0) {
+        g_set_error(error, LAB_CONFIG_ERROR, LAB_ERROR_UNSUPPORTED,
+                    "'-': a vmcore cannot be read from a pipe: name the file");
+        return NULL;
+    }
+    core = lab_core_open(path, error);
+    text = core ? lab_core_dmesg(core, TRUE, error) : NULL;
+    if (!text) {
+        g_prefix_error(error, "'%s': ", path);
+        return NULL;
+    }
+    lab_crash_parser_feed_text(parser, text->str, text->len);
+    g_string_free(text, TRUE);
+    log = lab_crash_parser_finish(parser);
+    release = lab_core_info(core, "OSRELEASE");
+    if (!log->release && release)
+        log->release = g_strdup(release);
+    return log;
+}
+
+static LabCrashLog *
+read_stream(LabStream *stream, char **missing, GError **error)
+{
+    g_autoptr(LabCrashParser) parser = lab_crash_parser_new();
+    gsize length = 0, all = 0;
+    const void *bytes = NULL;
+
+    for (;;) {
+        g_autoptr(GError) local = NULL;
+
+        if (!lab_stream_read(stream, &bytes, &length, &local)) {
+            if (all == 0) {
+                g_propagate_error(error, g_steal_pointer(&local));
+                return NULL;
+            }
+            *missing = g_strdup_printf("read as far as it goes (%" G_GSIZE_FORMAT
+                                       " bytes unpacked): %s",
+                                       all, local->message);
+            break;
+        }
+        if (length == 0)
+            break;
+        all += length;
+        lab_crash_parser_feed_text(parser, bytes, length);
+    }
+    return lab_crash_parser_finish(parser);
 }
 
 LabCrashLog *
-lab_crash_file_read(const char *path, GError **error)
+lab_crash_file_read_part(const char *path, char **missing, GError **error)
 {
-    g_autoptr(LabCrashParser) parser = lab_crash_parser_new();
+    g_autoptr(LabStream) stream = NULL;
+    LabCrashLog *log;
     LAB_AUTO_FD fd = strcmp(path, "-") == 0 ? fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 3)
                                             : open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
 
+    *missing = NULL;
     if (fd < 0) {
         g_set_error(error, LAB_CONFIG_ERROR, LAB_ERROR_NOT_FOUND, "'%s': %s", path,
                     g_strerror(errno));
         return NULL;
     }
-    if (is_compressed(fd)) {
-        gsize length;
-        g_autofree char *packed = lab_file_read(AT_FDCWD, path, MAX_BYTES, &length, error);
-        g_autoptr(GByteArray)
-            bytes = packed ? lab_archive_decompress(packed, length, 0, MAX_BYTES, error) : NULL;
-
-        if (!bytes) {
-            g_prefix_error(error, "'%s': ", path);
-            return NULL;
-        }
-        feed_lines(parser, bytes, TRUE);
-    } else if (!feed_fd(parser, fd, path, error)) {
-        return NULL;
+    stream = lab_stream_new(fd, error);
+    if (stream && !lab_stream_compression(stream) && is_vmcore(stream))
+        return read_vmcore(path, error);
+    log = stream ? read_stream(stream, missing, error) : NULL;
+    if (!log && error && *error) {
+        /* What the user named cannot be read (a directory): that is the user's to mend. */
+        if ((*error)->domain == LAB_INFRA_ERROR)
+            (*error)->domain = LAB_CONFIG_ERROR;
+        g_prefix_error(error, "'%s': ", path);
     }
-    return lab_crash_parser_finish(parser);
+    return log;
+}
+
+LabCrashLog *
+lab_crash_file_read(const char *path, GError **error)
+{
+    g_autofree char *missing = NULL;
+    LabCrashLog *log = lab_crash_file_read_part(path, &missing, error);
+
+    if (missing)
+        lab_warn("'%s': %s", path, missing);
+    return log;
 }

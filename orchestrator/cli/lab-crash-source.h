@@ -21,8 +21,12 @@ LabCrashSource *lab_crash_source_new(const char *name);
 void lab_crash_source_free(LabCrashSource *source);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(LabCrashSource, lab_crash_source_free)
 
-/* Reads one log or vmcore ("-": stdin). A log is read as a stream, in bounded memory. */
+/* Reads one log, plain or compressed, or the log in a vmcore ("-": stdin). A log is read as a
+ * stream, in bounded memory. Of one that is damaged or cut off the result is what came before, with
+ * a warning. */
 LabCrashLog *lab_crash_file_read(const char *path, GError **error);
+/* The same without the warning: *missing says what could not be read, or is NULL; g_free. */
+LabCrashLog *lab_crash_file_read_part(const char *path, char **missing, GError **error);
 
 /* Adds what 'name' means: a file; all files of a directory; RUN/CELL, RUN/KERNEL/RECIPE/VARIANT
  * (all repetitions) or the beginning of a cell's id (in the newest run that has one).
