@@ -70,8 +70,13 @@ lab_crash_clean(char *to, gsize max, const char *from, gsize length)
         const char *mended;
 
         if (!special[c]) {
-            to[n++] = (char)c;
-            i++;
+            gsize end = i + MIN(length - i, max - n);
+            gsize start = i;
+
+            while (i < end && !special[(guchar)from[i]])
+                i++;
+            memcpy(to + n, from + start, i - start);
+            n += i - start;
         } else if (c == '#') {
             if (!is_rsyslog_escape(from + i, length - i)) {
                 to[n++] = '#';

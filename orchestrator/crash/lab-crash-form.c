@@ -58,8 +58,10 @@ is_registers(const char *p)
 {
     gsize n;
 
-    p += strspn(p, " ");
-    n = strspn(p, "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789x");
+    while (*p == ' ')
+        p++;
+    for (n = 0; n < 5 && (g_ascii_isupper(p[n]) || g_ascii_isdigit(p[n]) || p[n] == 'x'); n++)
+        ;
     return n >= 2 && n <= 4 && p[n] == ':';
 }
 
@@ -87,7 +89,7 @@ vote(Votes *votes, LabCrashLine *line, const char *text, gsize length, gboolean 
     votes->kernel_tags += line->tagged;
     if (line->has_time || line->tagged || *rest == '\0')
         return;
-    if (votes->last[0]) {
+    if (votes->last[0] && strcmp(votes->last, rest) != 0) { /* a line said twice shows nothing */
         n = alike(votes->last, rest);
         votes->pairs++;
         votes->common[n]++;
@@ -120,7 +122,8 @@ elect_common(LabCrashForm *form, const Votes *votes)
             (!ends || strchr(ends, form->common[n - 2])))
             break;
     form->common[n >= 2 ? n : 0] = '\0';
-    if (strstr(form->common, "[<") || strstr(form->common, "Call Trace"))
+    if (strstr(form->common, "[<") || strstr(form->common, "Call Trace") ||
+        lab_crash_scan_find(lab_crash_scan_all(), form->common, form->common + n))
         form->common[0] = '\0';
 }
 
@@ -136,11 +139,13 @@ static guint
 usual_longest(const Votes *votes)
 {
     guint counts[LAB_CRASH_LINE_MAX + 1] = {0};
-    guint longer = 0, length;
+    guint longer = 0, length = 0;
 
-    for (guint i = 0; i < votes->n; i++)
+    for (guint i = 0; i < votes->n; i++) {
         counts[votes->samples[i].length]++;
-    for (length = LAB_CRASH_LINE_MAX; length > 0; length--) {
+        length = MAX(length, votes->samples[i].length);
+    }
+    for (; length > 0; length--) {
         longer += counts[length];
         if (longer * 50 > votes->n)
             break;

@@ -36,6 +36,8 @@ struct LabCrashInput {
     char *buffer;
     gsize start, length; /* of what is in the buffer: not yet read, and all */
     gboolean skipping;   /* the rest of an endless line */
+    gboolean uniform;    /* the lines from which the form was learnt began with one byte */
+    guint8 uniform_first;
 };
 
 LabCrashInput *
@@ -76,6 +78,7 @@ emit(LabCrashInput *input, char *text, guint64 first, guint64 last)
         LabCrashLine line;
 
         lab_crash_line_set(&line, &input->form, text);
+        input->form.tagged |= line.tagged;
         line.split |= split;
         split = line.split;
         line.number = first;
@@ -236,9 +239,15 @@ has_controls(const char *text, gsize length)
     return FALSE;
 }
 
-/* Could a terminal or a mail program have wrapped these lines? Cheap, and says yes too often. */
-static gboolean
-may_be_wrapped(const char *p, const char *end)
+/* What a cheap look at a window shows. */
+typedef struct {
+    gboolean wrapped; /* perhaps: says yes too often */
+    gboolean uniform; /* nearly all lines begin with one and the same byte */
+    guint8 first;     /* that */
+} Glance;
+
+static Glance
+glance(const char *p, const char *end)
 {
     guint16 lengths[2048];
     guint8 firsts[2048];
@@ -268,7 +277,11 @@ may_be_wrapped(const char *p, const char *end)
         full++;
         followed += i + 1 < n && firsts[i + 1] != major;
     }
-    return (longest <= 100 && others >= 2) || followed || (others * 2 > n && full >= 2);
+    return (Glance){
+        .wrapped = (longest <= 100 && others >= 2) || followed || (others * 2 > n && full >= 2),
+        .uniform = others * 20 <= n,
+        .first = (guint8)major,
+    };
 }
 
 static gsize
@@ -293,6 +306,21 @@ read_line(LabCrashInput *input, const char *p, const char *end)
     return newline ? newline + 1 : end;
 }
 
+/* Has the form to be learnt anew for a window? Lines that all begin alike mostly have it already.
+ */
+static gboolean
+is_known_form(LabCrashInput *input, Glance seen)
+{
+    gboolean known = !seen.wrapped && seen.uniform && input->uniform &&
+                     seen.first == input->uniform_first;
+
+    input->uniform = seen.uniform;
+    input->uniform_first = seen.first;
+    if (known)
+        input->form.width = input->form.mail = 0;
+    return known;
+}
+
 /* Lines from 'start' to 'end', both at the beginning of one. */
 static void
 read_window(LabCrashInput *input, gsize start, gsize end)
@@ -301,11 +329,12 @@ read_window(LabCrashInput *input, gsize start, gsize end)
     const char *stop = input->buffer + end;
     gboolean every = input->no_prefilter;
     gboolean elected = FALSE;
+    Glance seen = glance(p, stop);
 
-    if (!every && may_be_wrapped(p, stop)) {
+    if (seen.wrapped) {
         elect(input, start, end);
         elected = TRUE;
-        every = input->form.width || input->form.mail;
+        every = every || input->form.width || input->form.mail;
     }
     every = every || has_controls(p, end - start);
     while (p < stop) {
@@ -321,7 +350,7 @@ read_window(LabCrashInput *input, gsize start, gsize end)
                 hit--;
             input->line += count_lines(p, hit);
         }
-        if (!elected)
+        if (!elected && !is_known_form(input, seen))
             elect(input, start, end);
         elected = TRUE;
         p = read_line(input, hit, stop);

@@ -21,9 +21,12 @@ find_stamp(char *p)
 {
     for (char *q = strchr(p, '['); q; q = strchr(q + 1, '[')) {
         LabCrashLine ignored;
-        const char *point = q + 1 + strspn(q + 1, " ");
+        const char *point = q + 1;
 
-        point += strspn(point, "0123456789");
+        while (*point == ' ')
+            point++;
+        while (g_ascii_isdigit(*point))
+            point++;
         if (*point != '.' || strspn(point + 1, "0123456789") < 6)
             continue;
         if (lab_crash_strip_stamp(q, &ignored))

@@ -294,6 +294,8 @@ open_report(LabCrashParser *parser, const LabCrashClass *class, const LabCrashLi
         }
         close_report(parser, (guint)index);
     }
+    if (parser->log->reports->len >= LAB_CRASH_REPORTS_MAX)
+        return;
     if (parser->open->len >= OPEN_MAX)
         close_report(parser, 0);
     open = g_new0(Open, 1);
@@ -334,6 +336,19 @@ ends_panic(const char *text)
     return strstr(text, "---[ end Kernel panic") != NULL;
 }
 
+/* Of a machine that reports for ever only its end is still of interest. */
+static gboolean
+is_full(const LabCrashParser *parser)
+{
+    return parser->log->reports->len >= LAB_CRASH_REPORTS_MAX;
+}
+
+static gboolean
+may_stop(const char *text)
+{
+    return strstr(text, "anic") || strstr(text, "Not continuing");
+}
+
 /* Lines with a word that headers, banners and losses have. TRUE: all was done. */
 static gboolean
 take_special(LabCrashParser *parser, const LabCrashLine *line)
@@ -349,7 +364,9 @@ take_special(LabCrashParser *parser, const LabCrashLine *line)
         read_banner(parser, line->text);
         return TRUE;
     }
-    class = line->noise ? NULL : lab_crash_class_find(line->text, &match);
+    if (line->noise || (is_full(parser) && !may_stop(line->text)))
+        return FALSE;
+    class = lab_crash_class_find(line->text, &match);
     if (class)
         open_report(parser, class, line);
     return class != NULL;

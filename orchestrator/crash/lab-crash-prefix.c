@@ -333,6 +333,18 @@ strip_logcat(const char *p, LabCrashLine *line)
     return q && q[1] == ' ' ? q + 2 : NULL;
 }
 
+/* journalctl -o short-monotonic: "[    1.000000] host kernel: " */
+static const char *
+skip_monotonic_tag(const char *p, LabCrashLine *line)
+{
+    const char *space = strchr(p, ' ');
+
+    if (!space || space == p || space - p > 64 || !g_str_has_prefix(space, " kernel: "))
+        return p;
+    line->tagged = TRUE;
+    return space + strlen(" kernel: ");
+}
+
 /* One form off the front of 'p', or NULL. */
 static const char *
 strip_one(const char *p, LabCrashLine *line, const LabCrashForm *form)
@@ -353,12 +365,8 @@ strip_one(const char *p, LabCrashLine *line, const LabCrashForm *form)
             q = skip_date(p) ? strip_collector(p, line, form) : NULL;
         if (!q && (q = strip_caller(p, line))) /* the stamp before it was taken off */
             return *q == ' ' ? q + 1 : q;
-        /* journalctl -o short-monotonic: "[    1.000000] host kernel: " */
-        if (q && line->has_time && !line->tagged && skip_kernel_tag(q) &&
-            skip_kernel_tag(q) - q < 80 && strcspn(q, " ") + 9 >= (gsize)(skip_kernel_tag(q) - q)) {
-            line->tagged = TRUE;
-            q = skip_kernel_tag(q);
-        }
+        if (q && line->has_time && !line->tagged)
+            q = skip_monotonic_tag(q, line);
         return q;
     case 'k':
         if (g_str_has_prefix(p, "kernel: "))

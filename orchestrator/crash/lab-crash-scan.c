@@ -85,7 +85,7 @@ lab_crash_scan_find(const LabCrashScan *scan, const char *text, const char *end)
         for (guint i = scan->first[key]; i; i = scan->next[i - 1]) {
             const char *start = (const char *)p - scan->shortest + 2;
 
-            if ((gsize)(end - start) >= scan->lengths[i - 1] &&
+            if (*start == scan->needles[i - 1][0] && (gsize)(end - start) >= scan->lengths[i - 1] &&
                 memcmp(start, scan->needles[i - 1], scan->lengths[i - 1]) == 0)
                 return start;
         }
