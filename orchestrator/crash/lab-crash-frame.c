@@ -9,9 +9,8 @@ lab_crash_frame_new(const char *function, gsize length)
 {
     LabCrashFrame *frame = g_new0(LabCrashFrame, 1);
 
-    frame->function = g_strndup(function, length);
+    frame->function = lab_crash_function_name(function, length);
     frame->reliable = TRUE;
-    lab_crash_function_strip(frame->function);
     return frame;
 }
 
@@ -26,14 +25,22 @@ lab_crash_frame_free(LabCrashFrame *frame)
     g_free(frame);
 }
 
-void
-lab_crash_function_strip(char *function)
+char *
+lab_crash_function_name(const char *symbol, gsize length)
 {
-    char *dot = strchr(function + (*function == '.'), '.');
+    char *name = g_strndup(symbol, length);
+    char *dot = strchr(name + (*name == '.'), '.');
+    char *plain;
 
     /* GCC's and LLVM's clones; a dot never stands in a C name. */
     if (dot)
         *dot = '\0';
+    plain = lab_crash_demangle(name);
+    if (plain) {
+        g_free(name);
+        return plain;
+    }
+    return name;
 }
 
 char *
@@ -118,7 +125,7 @@ parse_symbol(const char *p)
 
     while (is_symbol_char(*end))
         end++;
-    if (end == p || end - p > 200 || g_ascii_isdigit(*p))
+    if (end == p || end - p > 512 || g_ascii_isdigit(*p))
         return NULL;
     after = skip_offset(end);
     if (!after)

@@ -140,12 +140,17 @@ LabCrashFrame *lab_crash_frame_parse_arm(const char *text, LabCrashFrame **calle
 /* The function that a register line names ("RIP: 0010:f+0x1/0x2", "pc : f+0x…", "PC is at f+…"), or
  * NULL. *user is set when the program counter was in user space. */
 LabCrashFrame *lab_crash_frame_parse_pc(const char *text, gboolean *user);
-/* Removes suffixes that compilers add (".isra.0", ".constprop.1", ".part.2", ".cold", ".llvm.3").
- */
-void lab_crash_function_strip(char *function);
+/* The function that a symbol of 'length' bytes stands for, without the suffixes that compilers add
+ * (".isra.0", ".constprop.1", ".part.2", ".cold", ".llvm.3"), demangled; g_free. */
+char *lab_crash_function_name(const char *symbol, gsize length);
 /* A syscall entry without its prefix ("__x64_sys_rmdir" -> "sys_rmdir" of it); g_free. NULL: none.
  */
 char *lab_crash_function_plain(const char *function);
+
+/* --- lab-crash-demangle.c --- */
+
+/* A mangled name as its source writes it; g_free. NULL: not mangled, or not understood. */
+char *lab_crash_demangle(const char *symbol);
 
 /* --- lab-crash-stack.c --- */
 
@@ -246,9 +251,9 @@ const LabCrashFrame *lab_crash_blame_origin(const LabCrashClass *class, const GP
 /* --- lab-crash-trust.c --- */
 
 /* Is the report too damaged for its function to be trusted? 'blamed': index of the stack that was
- * blamed, G_MAXUINT for none. */
+ * blamed, G_MAXUINT for none. 'detailed': the class's detail was found. */
 gboolean lab_crash_is_corrupted(const LabCrashClass *class, const GPtrArray *lines,
-                                const GPtrArray *stacks, guint blamed);
+                                const GPtrArray *stacks, guint blamed, gboolean detailed);
 /* --- lab-crash-parser.c --- */
 /* For a text that was already salvaged once. */
 LabCrashLog *lab_crash_log_parse_mended(const char *text, gsize length);

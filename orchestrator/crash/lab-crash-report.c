@@ -140,11 +140,12 @@ name_report(LabCrashReport *report, const LabCrashClass *class, const char *func
 static char *
 blamed_group(const LabCrashClass *class, GMatchInfo *match)
 {
-    char *function = group("F", match, NULL);
+    g_autofree char *symbol = group("F", match, NULL);
+    char *function;
 
-    if (!function)
+    if (!symbol)
         return NULL;
-    lab_crash_function_strip(function);
+    function = lab_crash_function_name(symbol, strlen(symbol));
     if (lab_crash_may_be_blamed(class, function, NULL))
         return function;
     g_free(function);
@@ -243,7 +244,7 @@ lab_crash_report_build(const LabCrashClass *class, const GPtrArray *lines)
     report->weak = (class->flags & LAB_CRASH_WEAK) != 0;
     report->attributes = json_object();
     frame = lab_crash_blame(class, stacks, &index);
-    report->corrupted = lab_crash_is_corrupted(class, lines, stacks, index);
+    report->corrupted = lab_crash_is_corrupted(class, lines, stacks, index, detail != NULL);
     if (class->rule != LAB_CRASH_RULE_TITLE) {
         function = named_function(class, header, detail);
         if (!function && frame)

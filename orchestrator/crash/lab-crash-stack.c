@@ -66,6 +66,7 @@ static const struct {
     {"} state was registered at:", LAB_CRASH_STACK_HISTORY},
     {"... acquired at:", LAB_CRASH_STACK_HISTORY},
     {"grace-period kthread stack dump", LAB_CRASH_STACK_BYSTANDER},
+    {"Stack dump where RCU GP kthread last ran", LAB_CRASH_STACK_BYSTANDER},
     {"Showing all locks held in the system", LAB_CRASH_STACK_BYSTANDER},
 };
 
@@ -287,8 +288,11 @@ read_stack_line(StackReader *reader, const char *text)
     if (read_session_line(reader, text))
         return;
     if (strstr(text, "NMI backtrace for cpu")) {
-        stack_begin(reader, LAB_CRASH_STACK_MAIN)->interrupted = TRUE;
-        reader->current->from_pc = TRUE;
+        LabCrashStack *stack = reader->current;
+
+        stack = stack_begin(reader,
+                            stack && stack->frames->len == 0 ? stack->kind : LAB_CRASH_STACK_MAIN);
+        stack->interrupted = stack->from_pc = TRUE;
         return;
     }
     if (starts_trace(text) && !strstr(text, "stack backtrace:")) {
@@ -312,7 +316,7 @@ read_stack_line(StackReader *reader, const char *text)
     if (!reader->current && !(reader->bare && reader->stacks->len == 0))
         return;
     frame = lab_crash_frame_parse_arm(text, &caller);
-    if (!frame)
+    if (!frame && !belongs_to_trace(text))
         frame = lab_crash_frame_parse(text);
     if (frame && !reader->current)
         stack_begin(reader, LAB_CRASH_STACK_MAIN);

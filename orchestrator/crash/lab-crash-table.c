@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * What a crash looks like: one table, first match wins, so the particular stands before the general.
- * It is kept in one file a family, in this order.
+ * What a crash looks like: one table, first match wins, so the particular stands before the
+ * general. It is kept in one file a family, in this order.
  *
  * To add a class:
  *   1. One stanza in the family's file. 'needle' is a literal that the header line has (the fast

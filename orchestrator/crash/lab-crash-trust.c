@@ -60,6 +60,8 @@ has_foreign_dump(const LabCrashClass *class, const GPtrArray *lines)
         "vmalloc: allocation failure",
         "page allocation failure",
         "FAULT_INJECTION: forcing a failure",
+        " should_fail+0x",
+        " should_fail_ex+0x",
         "PANIC: double fault",
         "WARNING: CPU: ", /* last: of a prelude, the report itself */
     };
@@ -78,14 +80,30 @@ has_foreign_dump(const LabCrashClass *class, const GPtrArray *lines)
     return FALSE;
 }
 
+/* Sanitizers that print no "Call Trace:" end with the line of their task; without it another report
+ * broke in, perhaps their own failing. */
+static gboolean
+is_cut(const GPtrArray *lines)
+{
+    for (guint i = 1; i < lines->len; i++)
+        if (strstr(lines->pdata[i], "CPU: ") && strstr(lines->pdata[i], " PID: "))
+            return FALSE;
+    return TRUE;
+}
+
 gboolean
 lab_crash_is_corrupted(const LabCrashClass *class, const GPtrArray *lines, const GPtrArray *stacks,
-                       guint blamed)
+                       guint blamed, gboolean detailed)
 {
+    if (class->flags & LAB_CRASH_BARE && is_cut(lines))
+        return TRUE;
     if (class->rule == LAB_CRASH_RULE_TITLE && !(class->flags & LAB_CRASH_TRACED))
         return FALSE;
     if (class->flags & LAB_CRASH_NO_TRACE)
         return FALSE;
+    /* A line that the title needs is missing. */
+    if (class->detail && !detailed && !strstr(class->detail, "?<F>"))
+        return TRUE;
     return !has_trace(stacks) || has_empty_stack(stacks, blamed) ||
            has_fault_injection(stacks, blamed) || has_foreign_dump(class, lines);
 }
