@@ -223,8 +223,8 @@ const LabVerb lab_verb_similar = {
     .summary = "say whether two crashes are one bug, and why",
     .synopsis = "A B",
     .description =
-        "A and B are a log (plain or compressed; '-': stdin), a directory of logs of one crash, a "
-        "cell (RUN/CELL or the beginning of its id) or all repetitions of one "
+        "A and B are a log (plain or compressed; '-': stdin), a vmcore, a directory of logs of one "
+        "crash, a cell (RUN/CELL or the beginning of its id) or all repetitions of one "
         "(RUN/KERNEL/RECIPE/VARIANT). Prints same, similar, different or inconclusive, the score, "
         "the reason, and the frames side by side.",
     .min_args = 2,

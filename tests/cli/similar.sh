@@ -107,4 +107,7 @@ is "a threshold of words: status 2" "$(status "$KREGLAB" similar -t much "$T/one
 is "rubbish is no crash" "$(head -c 100000 /dev/urandom >"$T/rubbish"; verdict "$T/rubbish" "$T/one.log")" inconclusive
 is "golden logs of one class and two kernels" \
     "$(verdict "$golden/lab-hung-task-5.10.log" "$golden/lab-hung-task-6.1.log")" same
+printf 'KDUMP   and then nothing that a dump has' >"$T/broken"
+is "a damaged vmcore is told" "$(status "$KREGLAB" similar "$T/broken" "$T/one.log")" 2
+has "by its name" "$T/err" 'broken'
 finish
