@@ -250,9 +250,9 @@ ensure_space(LabCore *core)
     lab_core_vmcoreinfo(core);
     lab_core_space_prepare(core);
     if (core->arch == LAB_CORE_ARCH_OTHER)
-        lab_core_missing(core, "memory", "virtual addresses of this machine are not known");
+        lab_core_missing(core, "addresses", "virtual addresses of this machine are not known");
     else if (!core->root_valid)
-        lab_core_missing(core, "memory",
+        lab_core_missing(core, "addresses",
                          "the kernel's page tables are not there: only what is linear can be read");
 }
 

@@ -111,8 +111,9 @@ get_layout(LabCore *core, const char *kind, const char *const names[], guint64 *
 static gboolean
 read_ring(LabCore *core, Ring *ring)
 {
-    guint64 prb, desc_ring, data_ring, count_bits, descs, infos, head, tail, size_bits, data;
-    guint64 state, lpos, begin, next, ts, length, caller, address, number;
+    guint64 desc_ring = 0, data_ring = 0, count_bits = 0, descs = 0, infos = 0, head = 0, tail = 0;
+    guint64 size_bits = 0, data = 0, state = 0, lpos = 0, begin = 0, next = 0, ts = 0, length = 0;
+    guint64 caller = 0, prb, address, number;
     static const char *const offsets[] = {
         "printk_ringbuffer.desc_ring", "printk_ringbuffer.text_data_ring",
         "prb_desc_ring.count_bits",    "prb_desc_ring.descs",

@@ -76,6 +76,7 @@ typedef struct {
     guint8 *compressed;
     gsize compressed_room;
     ZSTD_DCtx *zstd;
+    guint64 zeros; /* where the page of zeros is that many frames share; 0: not seen */
 } Kdump;
 
 static guint32
@@ -238,6 +239,8 @@ read_page(LabCore *core, guint64 pfn, guint8 *page)
     descriptor.offset = GUINT64_FROM_LE(descriptor.offset);
     descriptor.size = GUINT32_FROM_LE(descriptor.size);
     descriptor.flags = GUINT32_FROM_LE(descriptor.flags);
+    if (descriptor.offset != 0 && descriptor.offset == kdump->zeros)
+        return LAB_CORE_OK;
     /* A page that compression makes larger is stored as it is. */
     if (descriptor.offset == 0 || descriptor.size == 0 || descriptor.size > core->page_size ||
         !lab_core_file_read_all(core->file, descriptor.offset, kdump->compressed,
@@ -247,6 +250,8 @@ read_page(LabCore *core, guint64 pfn, guint8 *page)
         memset(page, 0, core->page_size);
         return LAB_CORE_LOST;
     }
+    if (page[0] == 0 && memcmp(page, page + 1, core->page_size - 1) == 0)
+        kdump->zeros = descriptor.offset;
     return LAB_CORE_OK;
 }
 

@@ -374,8 +374,7 @@ lab_core_missing(LabCore *core, const char *what, const char *why_format, ...)
     }
     if (core->missing->len >= MAX_MISSING)
         return;
-    missing.what = g_strdup(what);
-    missing.why = g_steal_pointer(&why);
+    missing = (LabCoreMissing){g_strdup(what), g_steal_pointer(&why)};
     g_array_append_val(core->missing, missing);
 }
 
@@ -389,4 +388,16 @@ const LabCoreMissing *
 lab_core_missing_at(const LabCore *core, guint index)
 {
     return index < core->missing->len ? &g_array_index(core->missing, LabCoreMissing, index) : NULL;
+}
+
+gboolean
+lab_core_damaged(const LabCore *core)
+{
+    for (guint i = 0; i < core->missing->len; i++) {
+        const char *what = g_array_index(core->missing, LabCoreMissing, i).what;
+
+        if (g_str_equal(what, "memory") || g_str_equal(what, "notes"))
+            return TRUE;
+    }
+    return FALSE;
 }

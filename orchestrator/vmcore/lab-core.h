@@ -140,6 +140,8 @@ typedef struct {
     const char *why;
 } LabCoreMissing;
 
+/* Whether the file itself is cut off, damaged or a part ("memory" or "notes" are missing). */
+gboolean lab_core_damaged(const LabCore *core);
 guint lab_core_n_missing(const LabCore *core);
 const LabCoreMissing *lab_core_missing_at(const LabCore *core, guint index);
 
