@@ -51,8 +51,9 @@ load_symbols(LabStackKernel *kernel)
 
     if (!lab_stack_kallsyms_named(&kernel->memory, &where) &&
         !lab_stack_kallsyms_find(&kernel->memory, &where)) {
-        lab_stack_missing(&kernel->memory,
-                          "stacks and tasks: the kernel's table of symbols (kallsyms) was not found");
+        lab_stack_missing(
+            &kernel->memory,
+            "stacks and tasks: the kernel's table of symbols (kallsyms) was not found");
         return;
     }
     kernel->symbols = lab_stack_symbols_new(&kernel->memory, &where, wanted, &error);
@@ -123,7 +124,10 @@ free_module(gpointer data)
 void
 lab_stack_kernel_init(LabStackKernel *kernel, const LabCoreSource *source, GPtrArray *missing)
 {
-    *kernel = (LabStackKernel){.modules = g_ptr_array_new_with_free_func(free_module)};
+    *kernel = (LabStackKernel){
+        .modules = g_ptr_array_new_with_free_func(free_module),
+        .texts = g_array_new(FALSE, FALSE, sizeof(LabStackText)),
+    };
     lab_stack_memory_init(&kernel->memory, source, missing);
     load_symbols(kernel);
     if (!kernel->symbols)
@@ -138,6 +142,7 @@ lab_stack_kernel_init(LabStackKernel *kernel, const LabCoreSource *source, GPtrA
 void
 lab_stack_kernel_clear(LabStackKernel *kernel)
 {
+    g_clear_pointer(&kernel->texts, g_array_unref);
     g_clear_pointer(&kernel->modules, g_ptr_array_unref);
     g_clear_pointer(&kernel->symbols, lab_stack_symbols_free);
     g_clear_pointer(&kernel->types, lab_stack_types_free);

@@ -11,11 +11,16 @@
 
 typedef struct {
     char *name;
-    guint64 begin, end; /* its text */
     LabOrcTable orc;
     GArray *symbols;  /* of its functions, by address: LabStackModuleSymbol; NULL: not read yet */
     guint64 kallsyms; /* address of its struct mod_kallsyms, or 0 */
 } LabStackModule;
+
+/* Where a module's functions lie: those that stay, or those that only begin it. */
+typedef struct {
+    guint64 begin, end;
+    const LabStackModule *module;
+} LabStackText;
 
 typedef struct {
     LabStackMemory memory;
@@ -24,7 +29,8 @@ typedef struct {
     gboolean has_orc;
     LabOrcLayout orc_layout;
     LabOrcTable orc;
-    GPtrArray *modules; /* LabStackModule; by address of text */
+    GPtrArray *modules; /* LabStackModule */
+    GArray *texts;      /* LabStackText: of modules, by address */
     guint n_modules;    /* in the kernel's list */
     guint64 text_begin, text_end;
     guint64 init_begin, init_end; /* text that was freed after the boot */

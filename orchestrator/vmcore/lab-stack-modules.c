@@ -19,32 +19,55 @@ typedef struct {
 static gint
 by_address(gconstpointer a, gconstpointer b)
 {
-    const LabStackModule *left = *(LabStackModule *const *)a, *right = *(LabStackModule *const *)b;
+    const LabStackText *left = a, *right = b;
 
     return left->begin < right->begin ? -1 : left->begin > right->begin;
 }
 
-/* Three layouts: mem[MOD_TEXT], the first of the array, from 6.4; core_layout from 4.5; before
- * it module_core and its size. */
 static gboolean
-read_text(LabStackKernel *kernel, guint64 address, LabStackModule *module)
+add_text(LabStackKernel *kernel, const LabStackModule *module, guint64 base, guint64 size)
+{
+    LabStackText text = {base, base + size, module};
+
+    if (base == 0 || size == 0 || size > MODULE_TEXT_MAX || size > G_MAXUINT64 - base)
+        return FALSE;
+    g_array_append_val(kernel->texts, text);
+    return TRUE;
+}
+
+/* MOD_TEXT and MOD_INIT_TEXT of enum mod_mem_type. */
+static const guint text_slots[] = {0, 4};
+static const char *const text_layouts[] = {"core_layout", "init_layout"};
+
+/* mem[] from 6.4, core_layout and init_layout from 4.5. The text of the init function is there
+ * only while it runs. */
+static gboolean
+read_texts(LabStackKernel *kernel, guint64 address, const LabStackModule *module)
 {
     LabStackMember mem;
     guint64 base, size;
+    gboolean array = lab_stack_member(kernel->types, "module", "mem", &mem);
+    gboolean any = FALSE;
 
-    if (lab_stack_member(kernel->types, "module", "mem", &mem)) {
-        if (!lab_stack_field(kernel, address + mem.offset, "module_memory", "base", &base) ||
-            !lab_stack_field(kernel, address + mem.offset, "module_memory", "size", &size))
-            return FALSE;
-    } else if (!lab_stack_field(kernel, address, "module", "core_layout.base", &base) ||
-               !lab_stack_field(kernel, address, "module", "core_layout.text_size", &size)) {
-        return FALSE;
+    for (guint i = 0; i < G_N_ELEMENTS(text_slots); i++) {
+        if (array) {
+            guint64 at = address + mem.offset + text_slots[i] * mem.element_size;
+
+            if (!lab_stack_field(kernel, at, "module_memory", "base", &base) ||
+                !lab_stack_field(kernel, at, "module_memory", "size", &size))
+                continue;
+        } else {
+            g_autofree char *base_path = g_strconcat(text_layouts[i], ".base", NULL);
+            g_autofree char *size_path = g_strconcat(text_layouts[i], ".text_size", NULL);
+
+            if (!lab_stack_field(kernel, address, "module", base_path, &base) ||
+                !lab_stack_field(kernel, address, "module", size_path, &size))
+                continue;
+        }
+        if (add_text(kernel, module, base, size))
+            any = TRUE;
     }
-    if (size == 0 || size > MODULE_TEXT_MAX || size > G_MAXUINT64 - base)
-        return FALSE;
-    module->begin = base;
-    module->end = base + size;
-    return TRUE;
+    return any;
 }
 
 static void
@@ -65,8 +88,7 @@ read_module(LabStackKernel *kernel, guint64 address)
     g_autofree LabStackModule *module = g_new0(LabStackModule, 1);
     LabStackMember name;
 
-    if (!lab_stack_member(kernel->types, "module", "name", &name) ||
-        !read_text(kernel, address, module))
+    if (!lab_stack_member(kernel->types, "module", "name", &name))
         return FALSE;
     read_orc(kernel, address, module);
     if (!lab_stack_field(kernel, address, "module", "kallsyms", &module->kallsyms))
@@ -75,6 +97,10 @@ read_module(LabStackKernel *kernel, guint64 address)
                                   (gsize)MIN(name.size, NAME_MAX_BYTES));
     if (!module->name)
         return FALSE;
+    if (!read_texts(kernel, address, module)) {
+        g_free(module->name);
+        return FALSE;
+    }
     g_ptr_array_add(kernel->modules, g_steal_pointer(&module));
     return TRUE;
 }
@@ -108,28 +134,27 @@ lab_stack_modules_read(LabStackKernel *kernel)
     }
     if (bad > 0)
         lab_stack_missing(&kernel->memory, "modules: %u cannot be read", bad);
-    g_ptr_array_sort(kernel->modules, by_address);
+    g_array_sort(kernel->texts, by_address);
 }
 
 const LabStackModule *
 lab_stack_module_at(const LabStackKernel *kernel, guint64 address)
 {
-    guint low = 0, high = kernel->modules->len;
-    const LabStackModule *module;
+    guint low = 0, high = kernel->texts->len;
+    const LabStackText *text;
 
     while (low < high) {
         guint middle = low + (high - low) / 2;
 
-        module = kernel->modules->pdata[middle];
-        if (module->begin <= address)
+        if (g_array_index(kernel->texts, LabStackText, middle).begin <= address)
             low = middle + 1;
         else
             high = middle;
     }
     if (low == 0)
         return NULL;
-    module = kernel->modules->pdata[low - 1];
-    return address < module->end ? module : NULL;
+    text = &g_array_index(kernel->texts, LabStackText, low - 1);
+    return address < text->end ? text->module : NULL;
 }
 
 static gint
@@ -160,7 +185,7 @@ read_symbols(LabStackKernel *kernel, const LabStackModule *module)
 
         memcpy(&sym, table + i * sizeof sym, sizeof sym);
         symbol = (Symbol){sym.st_value, sym.st_name};
-        if (sym.st_name && symbol.address >= module->begin && symbol.address < module->end)
+        if (sym.st_name && lab_stack_module_at(kernel, symbol.address) == module)
             g_array_append_val(symbols, symbol);
     }
     g_array_sort(symbols, by_symbol);
