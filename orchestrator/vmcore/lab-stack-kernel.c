@@ -28,6 +28,7 @@ static const char *const wanted[] = {
     "crashing_cpu",
     "current_task",
     "hardirq_stack_ptr",
+    "init_pid_ns",
     "init_task",
     "init_uts_ns",
     "modules",

@@ -4,15 +4,10 @@
 
 #include <string.h>
 
+#include "lab-stack-lists.h"
 #include "lab-stack-unwind.h"
 
-#define STATE_UNINTERRUPTIBLE 0x2u
-#define STATE_REPORT          0x7fu  /* TASK_REPORT */
-#define STATE_NOLOAD          0x400u /* with UNINTERRUPTIBLE: idle */
-#define STATE_RTLOCK          0x1000u
-#define STATE_FROZEN          0x8000u
-#define PF_KTHREAD            0x00200000u
-#define STACK_BYTES_MAX       (64u << 10)
+#define STACK_BYTES_MAX (64u << 10)
 
 void
 lab_core_task_free(LabCoreTask *task)
@@ -24,39 +19,10 @@ lab_core_task_free(LabCoreTask *task)
     g_free(task);
 }
 
-static void
-free_frame(gpointer data)
-{
-    LabCrashFrame *frame = data;
-
-    g_free(frame->function);
-    g_free(frame->module);
-    g_free(frame->stack);
-    g_free(frame);
-}
-
 static gboolean
 task_field(LabStackKernel *kernel, guint64 task, const char *path, guint64 *value)
 {
     return lab_stack_field(kernel, task, "task_struct", path, value);
-}
-
-/* task_state_index() of include/linux/sched.h (since 4.14). */
-static char
-state_letter(LabStackKernel *kernel, guint64 task)
-{
-    guint64 state, exit_state = 0;
-    guint report;
-
-    if (!task_field(kernel, task, "__state", &state) && !task_field(kernel, task, "state", &state))
-        return '?';
-    task_field(kernel, task, "exit_state", &exit_state);
-    if ((state & (STATE_UNINTERRUPTIBLE | STATE_NOLOAD)) == (STATE_UNINTERRUPTIBLE | STATE_NOLOAD))
-        return 'I';
-    report = (guint)((state | exit_state) & STATE_REPORT);
-    if (state & (STATE_RTLOCK | STATE_FROZEN))
-        report = STATE_UNINTERRUPTIBLE;
-    return "RSDTtXZP"[report ? g_bit_storage(report) : 0];
 }
 
 /* Nanoseconds of the scheduler's clock when the task was last put on or off a CPU. */
@@ -68,113 +34,6 @@ last_switch(LabStackKernel *kernel, guint64 task)
     task_field(kernel, task, "sched_info.last_arrival", &arrived);
     task_field(kernel, task, "se.exec_start", &started);
     return MAX(arrived, started);
-}
-
-static LabCoreTask *
-read_task(LabStackKernel *kernel, guint64 address)
-{
-    g_autoptr(LabCoreTask) task = g_new0(LabCoreTask, 1);
-    guint64 pid, tgid, cpu, flags, on_cpu;
-    LabStackMember comm;
-
-    task->address = address;
-    task->frames = g_ptr_array_new_with_free_func(free_frame);
-    if (!task_field(kernel, address, "pid", &pid) || !task_field(kernel, address, "tgid", &tgid) ||
-        !lab_stack_member(kernel->types, "task_struct", "comm", &comm))
-        return NULL;
-    task->pid = (gint32)pid;
-    task->tgid = (gint32)tgid;
-    task->comm = lab_stack_text(&kernel->memory, address + comm.offset, (gsize)MIN(comm.size, 64));
-    if (!task->comm)
-        return NULL;
-    task->state = state_letter(kernel, address);
-    task->cpu = task_field(kernel, address, "thread_info.cpu", &cpu) ||
-                        task_field(kernel, address, "cpu", &cpu)
-                    ? (gint32)MIN(cpu, LAB_STACK_CPUS_MAX)
-                    : -1;
-    task->kernel_thread = task_field(kernel, address, "flags", &flags) && (flags & PF_KTHREAD);
-    task->running = task_field(kernel, address, "on_cpu", &on_cpu) && on_cpu != 0;
-    task->switched_ms = -1;
-    return g_steal_pointer(&task);
-}
-
-/* The walk over the list of tasks. */
-typedef struct {
-    LabStackKernel *kernel;
-    LabCoreStacks *stacks;
-    GHashTable *by_address; /* guint64 -> LabCoreTask of 'stacks' */
-    guint bad;
-    gboolean circles;
-} Listing;
-
-/* FALSE: enough. */
-static gboolean
-list_task(Listing *listing, guint64 address)
-{
-    LabCoreTask *task;
-
-    if (listing->stacks->tasks->len >= LAB_STACK_TASKS_MAX)
-        return FALSE;
-    if (g_hash_table_contains(listing->by_address, &address)) {
-        listing->circles = TRUE;
-        return FALSE;
-    }
-    task = read_task(listing->kernel, address);
-    if (!task) {
-        listing->bad++;
-        return listing->bad < 64;
-    }
-    g_ptr_array_add(listing->stacks->tasks, task);
-    g_hash_table_insert(listing->by_address, &task->address, task);
-    return TRUE;
-}
-
-/* The other threads of a leader: signal->thread_head links their thread_node. */
-static void
-list_threads(Listing *listing, guint64 leader)
-{
-    LabStackKernel *kernel = listing->kernel;
-    guint64 signal, head, node, entry;
-
-    if (!task_field(kernel, leader, "signal", &signal) || !signal ||
-        !lab_stack_offset(kernel->types, "signal_struct", "thread_head", &head) ||
-        !lab_stack_offset(kernel->types, "task_struct", "thread_node", &node) ||
-        !lab_stack_u64(&kernel->memory, signal + head, &entry))
-        return;
-    for (guint n = 0; entry != signal + head && n < LAB_STACK_TASKS_MAX; n++) {
-        if (entry - node != leader && !list_task(listing, entry - node))
-            return;
-        if (!lab_stack_u64(&kernel->memory, entry, &entry))
-            return;
-    }
-}
-
-static void
-list_tasks(Listing *listing)
-{
-    LabStackKernel *kernel = listing->kernel;
-    guint64 init_task, tasks, entry;
-
-    if (!lab_stack_kernel_symbol(kernel, "init_task", &init_task) ||
-        !lab_stack_offset(kernel->types, "task_struct", "tasks", &tasks) ||
-        !lab_stack_u64(&kernel->memory, init_task + tasks, &entry)) {
-        lab_stack_missing(&kernel->memory, "tasks: their list cannot be read");
-        return;
-    }
-    for (guint n = 0; entry != init_task + tasks && n < LAB_STACK_TASKS_MAX; n++) {
-        if (!list_task(listing, entry - tasks))
-            break;
-        list_threads(listing, entry - tasks);
-        if (!lab_stack_u64(&kernel->memory, entry, &entry)) {
-            lab_stack_missing(&kernel->memory, "tasks: the list breaks off after %u tasks",
-                              listing->stacks->tasks->len);
-            break;
-        }
-    }
-    if (listing->circles)
-        lab_stack_missing(&kernel->memory, "tasks: their list goes in circles");
-    if (listing->bad > 0)
-        lab_stack_missing(&kernel->memory, "tasks: %u cannot be read", listing->bad);
 }
 
 static gboolean
@@ -206,7 +65,7 @@ current_of(LabStackKernel *kernel, guint cpu, guint64 *task)
 }
 
 static void
-list_cpu(Listing *listing, guint cpu, guint64 *newest)
+list_cpu(LabStackListing *listing, guint cpu, guint64 *newest)
 {
     LabStackKernel *kernel = listing->kernel;
     LabStackCpu *entry = g_new0(LabStackCpu, 1);
@@ -219,7 +78,7 @@ list_cpu(Listing *listing, guint cpu, guint64 *newest)
         lab_stack_per_cpu(kernel, cpu, runqueues, &rq)) {
         if (lab_stack_field(kernel, rq, "rq", "idle", &task) && task &&
             !g_hash_table_contains(listing->by_address, &task))
-            list_task(listing, task);
+            lab_stack_list_task(listing, task);
         if (lab_stack_field(kernel, rq, "rq", "clock", &clock))
             *newest = MAX(*newest, clock);
     }
@@ -227,7 +86,7 @@ list_cpu(Listing *listing, guint cpu, guint64 *newest)
 
 /* Lets each CPU point to its task. */
 static void
-join_cpus(Listing *listing)
+join_cpus(LabStackListing *listing)
 {
     for (guint i = 0; i < listing->stacks->cpus->len; i++) {
         LabStackCpu *cpu = listing->stacks->cpus->pdata[i];
@@ -237,7 +96,8 @@ join_cpus(Listing *listing)
         if (!current_of(listing->kernel, cpu->number, &address))
             continue;
         task = g_hash_table_lookup(listing->by_address, &address);
-        if (!task && list_task(listing, address)) /* it is dying, and in no list any more */
+        if (!task &&
+            lab_stack_list_task(listing, address)) /* it is dying, and in no list any more */
             task = g_hash_table_lookup(listing->by_address, &address);
         if (task && cpu->online) {
             cpu->task = task;
@@ -339,7 +199,7 @@ void
 lab_stack_tasks_read(LabStackKernel *kernel, LabCoreStacks *stacks)
 {
     g_autoptr(GHashTable) by_address = g_hash_table_new(g_int64_hash, g_int64_equal);
-    Listing listing = {.kernel = kernel, .stacks = stacks, .by_address = by_address};
+    LabStackListing listing = {.kernel = kernel, .stacks = stacks, .by_address = by_address};
     guint64 newest = 0;
 
     stacks->panic_cpu = -1;
@@ -348,7 +208,7 @@ lab_stack_tasks_read(LabStackKernel *kernel, LabCoreStacks *stacks)
     for (guint cpu = 0; cpu < LAB_STACK_CPUS_MAX; cpu++)
         if (cpu_in_mask(kernel, "__cpu_possible_mask", cpu))
             list_cpu(&listing, cpu, &newest);
-    list_tasks(&listing);
+    lab_stack_list_tasks(&listing);
     join_cpus(&listing);
     join_notes(kernel, stacks);
     find_panic(kernel, stacks);
