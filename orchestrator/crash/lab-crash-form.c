@@ -98,6 +98,18 @@ vote(Votes *votes, LabCrashLine *line, const char *text, gsize length, gboolean 
     g_strlcpy(votes->last, rest, sizeof votes->last);
 }
 
+/* "usb 5-1: ", "pcieport 0000:00:1c.0: ": the kernel's own name of a device (dev_printk). */
+static gboolean
+is_device(const char *text)
+{
+    gsize driver = strcspn(text, " ");
+    const char *name = text + driver;
+
+    return g_ascii_islower(*text) && *name == ' ' && strcspn(name + 1, " ") > 1 &&
+           g_str_has_suffix(text, ": ") && strchr(name + 1, ' ') == text + strlen(text) - 1 &&
+           g_ascii_isalnum(text[strlen(text) - 3]);
+}
+
 /* The beginning that nearly all lines share, cut where a prefix may end; after a date that may be
  * behind any word: the host's name. */
 static void
@@ -122,7 +134,8 @@ elect_common(LabCrashForm *form, const Votes *votes)
             (!ends || strchr(ends, form->common[n - 2])))
             break;
     form->common[n >= 2 ? n : 0] = '\0';
-    if (strstr(form->common, "[<") || strstr(form->common, "Call Trace") ||
+    if (is_device(form->common) || strstr(form->common, "[<") ||
+        strstr(form->common, "Call Trace") ||
         lab_crash_scan_find(lab_crash_scan_all(), form->common, form->common + n))
         form->common[0] = '\0';
 }

@@ -188,11 +188,200 @@ test_interleaved(void)
     g_assert_cmpuint(alone * 100, >=, pairs * 2 * 95);
 }
 
+/* --- invariants --- */
+
+static char *
+all_of(const LabCrashLog *log)
+{
+    json_t *all = json_pack("{s:o, s:o, s:b, s:b, s:i}", "crash", lab_crash_log_to_json(log),
+                            "reports", json_array(), "truncated", log->truncated, "interleaved",
+                            log->interleaved, "boots", (int)log->boots);
+    char *text, *copy;
+
+    for (guint i = 0; i < log->reports->len; i++)
+        json_array_append_new(json_object_get(all, "reports"),
+                              lab_crash_report_to_json(log->reports->pdata[i]));
+    text = json_dumps(all, JSON_INDENT(1));
+    json_decref(all);
+    copy = g_strdup(text);
+    free(text);
+    return copy;
+}
+
+/* Read in pieces of 'piece' bytes (0: at once), with the prefilter or without. */
+static char *
+read_as(const char *text, gsize length, gsize piece, gboolean prefilter)
+{
+    g_autoptr(LabCrashParser) parser = lab_crash_parser_new();
+    g_autoptr(LabCrashLog) log = NULL;
+
+    lab_crash_input_set_prefilter(lab_crash_parser_input(parser), prefilter);
+    for (gsize i = 0; i < length; i += piece ? piece : length)
+        lab_crash_parser_feed_text(parser, text + i, MIN(piece ? piece : length, length - i));
+    log = lab_crash_parser_finish(parser);
+    return all_of(log);
+}
+
+/* A machine's chatter, so long that reports lie far from each other and from the ends of blocks. */
+static void
+add_chatter(GString *text, GRand *random, guint lines)
+{
+    for (guint i = 0; i < lines; i++)
+        g_string_append_printf(text, "[%5u.%06u] usb %d-%d: new high-speed device number %d\n",
+                               g_rand_int_range(random, 0, 9999),
+                               g_rand_int_range(random, 0, 999999), g_rand_int_range(random, 1, 9),
+                               g_rand_int_range(random, 1, 99), g_rand_int_range(random, 1, 99));
+}
+
+/* The prefilter finds what the parser finds, and it does not matter how the text is cut. */
+static void
+test_prefilter(void)
+{
+    g_autoptr(GPtrArray) samples = corpus();
+    g_autoptr(GRand) random = g_rand_new_with_seed(7);
+
+    if (!samples)
+        return;
+    for (LogTransform transform = 0; transform < LOG_TRANSFORMS; transform++) {
+        g_autoptr(GString) all = g_string_new(NULL);
+
+        for (guint i = 0; i < samples->len; i++) {
+            const Sample *sample = samples->pdata[i];
+            gsize length;
+            g_autofree char *text = log_transform(sample->text, sample->length, transform, &length);
+            g_autofree char *with = read_as(text, length, 0, TRUE);
+            g_autofree char *without = read_as(text, length, 0, FALSE);
+
+            if (strcmp(with, without) != 0)
+                g_test_message("%s: log %s", log_transform_name(transform), sample->id);
+            g_assert_cmpstr(with, ==, without);
+            if (i % 7 == 0) {
+                g_string_append_len(all, text, (gssize)length);
+                add_chatter(all, random, (guint)g_rand_int_range(random, 1, 6000));
+            }
+        }
+        for (gsize piece = 0; piece < 4; piece++) {
+            static const gsize pieces[] = {1, 4096, 100003, 1 << 20};
+            g_autofree char *with = read_as(all->str, all->len, pieces[piece], TRUE);
+            g_autofree char *without = read_as(all->str, all->len, 0, FALSE);
+
+            g_assert_cmpstr(with, ==, without);
+        }
+    }
+}
+
+/* Where line 'number' (from 1) begins. */
+static gsize
+line_start(const char *text, gsize length, guint64 number)
+{
+    const char *p = text;
+
+    while (--number && (p = memchr(p, '\n', (gsize)(text + length - p))))
+        p++;
+    return p ? (gsize)(p - text) : length;
+}
+
+/* A report read again from its first line is the same report. */
+static void
+test_again(void)
+{
+    g_autoptr(GPtrArray) samples = corpus();
+    guint reports = 0, same = 0;
+
+    if (!samples)
+        return;
+    for (guint i = 0; i < samples->len; i++) {
+        const Sample *sample = samples->pdata[i];
+        g_autoptr(LabCrashLog) log = lab_crash_log_parse(sample->text, sample->length);
+
+        for (guint j = 0; j < log->reports->len; j++) {
+            const LabCrashReport *report = log->reports->pdata[j];
+            const LabCrashReport *second = NULL;
+            gsize start = line_start(sample->text, sample->length, report->line_first);
+            g_autoptr(LabCrashLog)
+                again = lab_crash_log_parse(sample->text + start, sample->length - start);
+            json_t *one, *two = NULL;
+
+            if (report->harmless || report->guessed)
+                continue;
+            reports++;
+            for (guint k = 0; k < again->reports->len && !second; k++)
+                if (((LabCrashReport *)again->reports->pdata[k])->line_first == 1)
+                    second = again->reports->pdata[k];
+            one = lab_crash_report_to_json(report);
+            if (second)
+                two = lab_crash_report_to_json(second);
+            if (second && strcmp(report->title, second->title) == 0 &&
+                json_equal(json_object_get(one, "frames"), json_object_get(two, "frames")))
+                same++;
+            else
+                g_test_message("log %s, line %" G_GUINT64_FORMAT ": '%s', again '%s'", sample->id,
+                               report->line_first, report->title, second ? second->title : "");
+            json_decref(one);
+            json_decref(two);
+        }
+    }
+    g_test_message("%u of %u reports are the same when read again", same, reports);
+    g_assert_cmpuint(reports, >, 0);
+    g_assert_cmpuint(same, ==, reports);
+}
+
+/* --- live --- */
+
+/* A monitor knows of a report with its header's line, wrapped logs included. */
+static void
+test_live(void)
+{
+    static const LogTransform transforms[] = {LOG_PLAIN, LOG_SYSLOG, LOG_WRAP_100, LOG_WRAP_80};
+    g_autoptr(GPtrArray) samples = corpus();
+
+    if (!samples)
+        return;
+    for (gsize t = 0; t < G_N_ELEMENTS(transforms); t++) {
+        guint logs = 0, at_once = 0, later = 0, never = 0;
+
+        for (guint i = 0; i < samples->len; i++) {
+            const Sample *sample = samples->pdata[i];
+            g_autoptr(LabCrashParser) parser = lab_crash_parser_new();
+            gsize length;
+            g_autofree char *text =
+                log_transform(sample->text, sample->length, transforms[t], &length);
+            g_auto(GStrv) lines = g_strsplit(text, "\n", -1);
+            g_autoptr(LabCrashLog) log = lab_crash_log_parse(text, length);
+            g_autoptr(LabCrashLog) live = NULL;
+            guint seen = 0;
+
+            for (guint j = 0; lines[j]; j++) {
+                lab_crash_parser_feed(parser, lines[j], strlen(lines[j]));
+                if (!seen && lab_crash_parser_has_report(parser))
+                    seen = j + 1;
+            }
+            live = lab_crash_parser_finish(parser);
+            if (!log->cause || log->cause->guessed)
+                continue;
+            logs++;
+            if (!seen)
+                g_test_message("%s: log %s: '%s' never", log_transform_name(transforms[t]),
+                               sample->id, log->cause->title);
+            never += !seen;
+            at_once += seen && seen <= log->cause->line_first + (transforms[t] >= LOG_WRAP_100);
+            later += seen > log->cause->line_first + (transforms[t] >= LOG_WRAP_100);
+        }
+        g_test_message("%s: of %u logs %u known at once, %u later, %u never",
+                       log_transform_name(transforms[t]), logs, at_once, later, never);
+        g_assert_cmpuint(never * 50, <=, logs);
+        g_assert_cmpuint(at_once * 100, >=, logs * (transforms[t] >= LOG_WRAP_100 ? 90 : 98));
+    }
+}
+
 int
 main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
     g_test_add_func("/crash-input/transforms", test_transforms);
     g_test_add_func("/crash-input/interleaved", test_interleaved);
+    g_test_add_func("/crash-input/prefilter", test_prefilter);
+    g_test_add_func("/crash-input/again", test_again);
+    g_test_add_func("/crash-input/live", test_live);
     return g_test_run();
 }
