@@ -191,12 +191,13 @@ elect_mail(LabCrashForm *form, const Votes *votes)
         form->mail = width;
 }
 
-/* The column at which a terminal wrapped: the longest line is there often, and what follows has no
- * prefix of its own. */
+/* The column at which a terminal wrapped: no line is longer, and what follows the full lines has no
+ * prefix of its own. Registers make lines of one length without any terminal. */
 static void
 elect_width(LabCrashForm *form, const Votes *votes)
 {
-    guint width = 0, full = 0, near = 0, followed = 0;
+    guint width = 0, full = 0, near = 0, followed = 0, unprefixed = 0;
+    gboolean usual;
 
     form->width = 0;
     for (guint i = 0; i < votes->n; i++)
@@ -206,16 +207,22 @@ elect_width(LabCrashForm *form, const Votes *votes)
     for (guint i = 0; i + 1 < votes->n; i++) {
         const Sample *sample = &votes->samples[i];
 
+        unprefixed += !votes->samples[i + 1].prefixed;
         if (sample->length != width) {
             near += sample->length + 3u > width;
             continue;
         }
-        full += form->prefixed || !sample->registers;
+        full += !sample->registers;
         followed += !votes->samples[i + 1].prefixed;
     }
-    if (form->prefixed
-            ? followed > 0 && followed * 10 >= full * 8 && (full >= 2 || is_usual_width(width))
-            : full >= (is_usual_width(width) ? 2u : 4u) && near * 2 <= full)
+    usual = is_usual_width(width);
+    if (!form->prefixed) {
+        if (full >= (usual ? 2u : 4u) && near * 2 <= full)
+            form->width = width;
+        return;
+    }
+    if (followed >= (usual ? 1u : 2u) &&
+        (followed * 10 >= full * 8 || followed * 10 >= unprefixed * 8))
         form->width = width;
 }
 
