@@ -203,11 +203,3 @@ lab_crash_blame(const LabCrashClass *class, const GPtrArray *stacks, guint *inde
 
     return frame || kinds[0] == kinds[1] ? frame : blame_kind(class, stacks, kinds[1], index);
 }
-
-const LabCrashFrame *
-lab_crash_blame_origin(const LabCrashClass *class, const GPtrArray *stacks)
-{
-    guint index;
-
-    return blame_kind(class, stacks, LAB_CRASH_STACK_ORIGIN, &index);
-}

@@ -9,7 +9,9 @@
 
 #include "lab-json.h"
 
-#define OPEN_MAX 6
+/* A firmware's first word later than this line was not the log's beginning. */
+#define FIRMWARE_LINE 2
+#define OPEN_MAX      6
 /* Lines after which an open report that gets none of its own is closed. */
 #define IDLE_LINES 600
 
@@ -43,6 +45,7 @@ struct LabCrashParser {
     guint64 swept;            /* the line at which idle reports were looked for last */
     guint64 last_line;        /* that a report took, and which */
     const Open *last_open;
+    gboolean rebooted;
     gboolean has_report;
     gboolean panic_ended;
 };
@@ -88,13 +91,23 @@ compare_reports(gconstpointer a, gconstpointer b)
     return left->line_first < right->line_first ? -1 : left->line_first > right->line_first;
 }
 
+/* Is there a report that is the cause even beside others? */
+static gboolean
+has_strong(const LabCrashParser *parser)
+{
+    for (guint i = 0; i < parser->log->reports->len; i++)
+        if (!((LabCrashReport *)parser->log->reports->pdata[i])->weak)
+            return TRUE;
+    return FALSE;
+}
+
 static gboolean
 has_earlier(const LabCrashParser *parser, const Open *open)
 {
     for (guint i = 0; i < parser->open->len; i++)
         if (((Open *)parser->open->pdata[i])->line_first < open->line_first)
             return TRUE;
-    return parser->log->reports->len > 0;
+    return has_strong(parser);
 }
 
 static void
@@ -252,6 +265,26 @@ continues(const Open *open, const LabCrashClass *class, guint64 line)
            (open->class->flags & LAB_CRASH_PRELUDE);
 }
 
+/* A machine that starts again without having told why. Later starts add nothing. */
+static void
+note_reboot(LabCrashParser *parser, const LabCrashClass *class, const LabCrashLine *line)
+{
+    g_autoptr(GPtrArray) lines = g_ptr_array_new();
+    g_autofree char *text = g_strndup(line->text, line->length);
+    LabCrashReport *report;
+
+    while (parser->open->len)
+        close_report(parser, 0);
+    if (parser->rebooted || parser->log->reports->len >= LAB_CRASH_REPORTS_MAX ||
+        has_strong(parser))
+        return;
+    parser->rebooted = TRUE;
+    g_ptr_array_add(lines, text);
+    report = lab_crash_report_build(class, lines);
+    report->line_first = report->line_last = line->number;
+    g_ptr_array_add(parser->log->reports, report);
+}
+
 /* "Kernel panic - not syncing: panic_on_warn set": the report goes on, for the trace of the panic
  * is often the only one; that the kernel stopped is noted apart. */
 static void
@@ -303,7 +336,7 @@ open_report(LabCrashParser *parser, const LabCrashClass *class, const LabCrashLi
     open->lines = g_ptr_array_new_with_free_func(g_free);
     memcpy(open->caller, line->caller, sizeof open->caller);
     open->line_first = open->line_last = line->number;
-    open->timed = line->has_time;
+    open->timed = line->has_time || line->tagged || line->level >= 0;
     open->time_us = open->cpu = -1;
     g_ptr_array_add(parser->open, open);
     add_line(parser, open, line);
@@ -349,6 +382,18 @@ may_stop(const char *text)
     return strstr(text, "anic") || strstr(text, "Not continuing");
 }
 
+/* It was the capture kernel that started: the command line names its core. */
+static void
+forget_reboot(LabCrashParser *parser)
+{
+    GPtrArray *reports = parser->log->reports;
+
+    for (guint i = reports->len; i > 0; i--)
+        if (strcmp(((LabCrashReport *)reports->pdata[i - 1])->type, "reboot") == 0)
+            g_ptr_array_remove_index(reports, i - 1);
+    parser->rebooted = FALSE;
+}
+
 /* Lines with a word that headers, banners and losses have. TRUE: all was done. */
 static gboolean
 take_special(LabCrashParser *parser, const LabCrashLine *line)
@@ -358,17 +403,24 @@ take_special(LabCrashParser *parser, const LabCrashLine *line)
 
     if (tells_of_loss(line->text))
         note_loss(parser);
+    if (parser->rebooted && strstr(line->text, "elfcorehdr="))
+        forget_reboot(parser);
     if (ends_panic(line->text))
         parser->panic_ended = TRUE;
     if (g_str_has_prefix(line->text, "Linux version ")) {
         read_banner(parser, line->text);
-        return TRUE;
+        if (parser->log->boots == 1)
+            return TRUE;
     }
     if (line->noise || (is_full(parser) && !may_stop(line->text)))
         return FALSE;
     class = lab_crash_class_find(line->text, &match);
-    if (class)
+    if (class && class->flags & LAB_CRASH_REBOOT) {
+        if (line->number > FIRMWARE_LINE)
+            note_reboot(parser, class, line);
+    } else if (class) {
         open_report(parser, class, line);
+    }
     return class != NULL;
 }
 

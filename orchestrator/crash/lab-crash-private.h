@@ -203,9 +203,10 @@ typedef enum {
     LAB_CRASH_PRELUDE = 1 << 7,     /* words before a WARNING or BUG that is the same report */
     LAB_CRASH_WEAK = 1 << 11,       /* the cause only when nothing else is */
     LAB_CRASH_NEEDS_DETAIL = 1 << 12, /* without its detail it is no report at all */
-    LAB_CRASH_TRACED = 1 << 9,        /* the title needs no function, but a trace is printed */
-    LAB_CRASH_TRACE_ONLY = 1 << 13,   /* with NEEDS_TRACE: a line alone never is one */
-    LAB_CRASH_NO_TRACE = 1 << 10,     /* prints no trace, or need not */
+    LAB_CRASH_REBOOT = 1 << 14, /* a start that nothing announced, when it is not the log's first */
+    LAB_CRASH_TRACED = 1 << 9,  /* the title needs no function, but a trace is printed */
+    LAB_CRASH_TRACE_ONLY = 1 << 13, /* with NEEDS_TRACE: a line alone never is one */
+    LAB_CRASH_NO_TRACE = 1 << 10,   /* prints no trace, or need not */
 } LabCrashFlags;
 
 /* One kind of report. Strings with ${name} take named groups of 'header' and 'detail', ${F} the
@@ -245,9 +246,6 @@ lab_crash_may_be_blamed(const LabCrashClass *class, const char *function, const 
  * (then *index is left) when no frame can be blamed. */
 const LabCrashFrame *
 lab_crash_blame(const LabCrashClass *class, const GPtrArray *stacks, guint *index);
-/* The same among the stacks that say where uninitialised memory came from. */
-const LabCrashFrame *lab_crash_blame_origin(const LabCrashClass *class, const GPtrArray *stacks);
-
 /* --- lab-crash-trust.c --- */
 
 /* Is the report too damaged for its function to be trusted? 'blamed': index of the stack that was

@@ -13,6 +13,7 @@ lab_crash_report_free(LabCrashReport *report)
         return;
     g_free(report->title);
     g_free(report->type);
+    g_free(report->identity);
     g_strfreev(report->alternatives);
     if (report->frames)
         g_ptr_array_unref(report->frames);
@@ -103,6 +104,17 @@ add_alternative(GStrvBuilder *builder, GHashTable *seen, char *text)
         g_strv_builder_add(builder, text);
 }
 
+/* Class and function for K0: the group that several kinds of report share stands for the class. */
+static char *
+identity(const LabCrashReport *report, const LabCrashClass *class, const char *shown)
+{
+    const char *end = class->alternative ? strstr(class->alternative, " in ${F}") : NULL;
+
+    if (!end || !shown)
+        return g_strdup_printf("%s\n%s", report->type, shown ? shown : report->title);
+    return g_strdup_printf("%.*s\n%s", (int)(end - class->alternative), class->alternative, shown);
+}
+
 /* The same bug under its other names: without the syscall prefix or with it, and by the group that
  * several kinds of report share ("bad-access in F"). */
 static void
@@ -132,6 +144,7 @@ name_report(LabCrashReport *report, const LabCrashClass *class, const char *func
     if (class->alternative && shown && strcmp(shown, function) != 0)
         add_alternative(builder, seen, expand(class->alternative, function, header, detail));
     report->alternatives = g_strv_builder_end(builder);
+    report->identity = identity(report, class, shown);
 }
 
 /* --- all of it --- */

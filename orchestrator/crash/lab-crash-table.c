@@ -87,7 +87,7 @@ const LabCrashScan *
 lab_crash_scan_all(void)
 {
     static const char *const others[] = {"Linux version ", "printk messages dropped",
-                                         "kernel messages", "some messages lost"};
+                                         "kernel messages", "some messages lost", "elfcorehdr="};
     static LabCrashScan *scan;
     static gsize once;
 

@@ -19,6 +19,7 @@ typedef struct {
     char *title; /* "CLASS in FUNCTION", as syzbot writes it */
     char *type;  /* "null-deref", "soft-lockup", "hung-task", "panic", "oom", "warning"… */
     char **alternatives; /* never NULL */
+    char *identity;      /* what K0 is made of (lab-crash-signature.c) */
     GPtrArray *frames;   /* LabCrashFrame */
     guint64 line_first;  /* from 1 */
     guint64 line_last;
