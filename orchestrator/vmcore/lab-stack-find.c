@@ -16,6 +16,7 @@
 #define TOKENS_MAX  (16u << 10)
 #define MARKERS_MAX (16u << 10)
 #define TAIL_MAX    (64u << 10) /* bytes of the last 256 names */
+#define TRIES_MAX   256u        /* digits in a row */
 #define PER_MARKER  256u
 
 static const char digits[] = "0\0001\0002\0003\0004\0005\0006\0007\0008\0009";
@@ -71,6 +72,7 @@ find_tokens(LabStackMemory *memory, LabStackKallsyms *where)
 {
     g_autofree guint8 *chunk = g_malloc(CHUNK + sizeof digits);
     guint64 hole = 0;
+    guint tries = 0;
 
     for (guint64 at = 0; at < SEARCH_MAX && hole < HOLE_MAX; at += CHUNK) {
         gsize size = CHUNK + sizeof digits;
@@ -83,6 +85,8 @@ find_tokens(LabStackMemory *memory, LabStackKallsyms *where)
         else
             hole = 0;
         while ((hit = memmem(hit, size - (gsize)(hit - chunk), digits, sizeof digits))) {
+            if (tries++ >= TRIES_MAX)
+                return FALSE;
             if (tokens_at(memory, where->stext + at + (guint64)(hit - chunk), where))
                 return TRUE;
             hit++;

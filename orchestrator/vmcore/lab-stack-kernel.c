@@ -3,8 +3,11 @@
 
 #include <string.h>
 
-#define BTF_MAX (64u << 20)
-#define ORC_MAX (16u << 20) /* entries */
+#define BTF_MAX            (64u << 20)
+#define ORC_MAX            (16u << 20) /* entries */
+#define FRAMES_MAX         (512u << 10)
+#define SCANS_MAX          256u
+#define MODULE_SYMBOLS_MAX (2u << 20)
 
 /* Every symbol that is looked up by name, in this room's files. */
 static const char *const wanted[] = {
@@ -128,6 +131,9 @@ lab_stack_kernel_init(LabStackKernel *kernel, const LabCoreSource *source, GPtrA
     *kernel = (LabStackKernel){
         .modules = g_ptr_array_new_with_free_func(free_module),
         .texts = g_array_new(FALSE, FALSE, sizeof(LabStackText)),
+        .frames_left = FRAMES_MAX,
+        .scans_left = SCANS_MAX,
+        .symbols_left = MODULE_SYMBOLS_MAX,
     };
     lab_stack_memory_init(&kernel->memory, source, missing);
     load_symbols(kernel);

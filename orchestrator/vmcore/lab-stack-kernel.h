@@ -35,6 +35,8 @@ typedef struct {
     guint64 text_begin, text_end;
     guint64 init_begin, init_end; /* text that was freed after the boot */
     guint64 per_cpu_offset;       /* address of the array, or 0 */
+    /* What a dump that lies may still cost. */
+    guint frames_left, scans_left, symbols_left;
 } LabStackKernel;
 
 /* 'missing' is borrowed, as in LabStackMemory. */

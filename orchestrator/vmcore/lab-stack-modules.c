@@ -5,11 +5,10 @@
 #include <elf.h>
 #include <string.h>
 
-#define MODULES_MAX        4096u
-#define MODULE_SYMBOLS_MAX (256u << 10)
-#define MODULE_TEXT_MAX    (256u << 20)
-#define MODULE_ORC_MAX     (4u << 20)
-#define NAME_MAX_BYTES     512u
+#define MODULES_MAX     4096u
+#define MODULE_TEXT_MAX (256u << 20)
+#define MODULE_ORC_MAX  (4u << 20)
+#define NAME_MAX_BYTES  512u
 
 typedef struct {
     guint64 address;
@@ -176,8 +175,9 @@ read_symbols(LabStackKernel *kernel, const LabStackModule *module)
     if (!module->kallsyms ||
         !lab_stack_field(kernel, module->kallsyms, "mod_kallsyms", "symtab", &at) ||
         !lab_stack_field(kernel, module->kallsyms, "mod_kallsyms", "num_symtab", &n) ||
-        n > MODULE_SYMBOLS_MAX)
+        n > kernel->symbols_left)
         return symbols;
+    kernel->symbols_left -= (guint)n;
     table = lab_stack_table(&kernel->memory, at, (gsize)n * sizeof(Elf64_Sym));
     for (guint64 i = 0; table && i < n; i++) {
         Elf64_Sym sym;

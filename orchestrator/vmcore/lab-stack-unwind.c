@@ -330,17 +330,20 @@ run(Walk *walk, const char **how)
     Step result = STEP_ON;
 
     *how = walk->kernel->has_orc ? "orc" : "scan";
-    while (result == STEP_ON && walk->frames->len < LAB_STACK_FRAMES_MAX) {
+    while (result == STEP_ON && walk->frames->len < LAB_STACK_FRAMES_MAX &&
+           walk->kernel->frames_left > 0) {
         guint64 before = walk->sp;
 
+        walk->kernel->frames_left--;
         result = step(walk);
         if (result == STEP_ON && !same_area(walk->areas, before, walk->sp) &&
             ++switches > SWITCHES_MAX)
             result = STEP_LOST;
     }
-    if (result == STEP_LOST) {
+    if (result == STEP_LOST && walk->kernel->scans_left > 0) {
         guint reliable = walk->frames->len;
 
+        walk->kernel->scans_left--;
         scan(walk, walk->sp);
         if (reliable <= 1 && walk->frames->len > reliable)
             *how = "scan";
