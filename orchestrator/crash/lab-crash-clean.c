@@ -31,23 +31,52 @@ skip_escape(const char *from, gsize i, gsize length)
     return i + 2;
 }
 
-/* One character from 0x80 on: *taken bytes. Returns what stands for it (static), or NULL when the
- * bytes are valid UTF-8 and stay. */
-static const char *
-mend_utf8(const char *from, gsize left, gsize *taken)
+/* The bytes of the valid UTF-8 sequence at 'p', 0 when it is none (RFC 3629, section 4). */
+static gsize
+utf8_length(const guchar *p, gsize left)
 {
-    static const char replacement[] = "\xef\xbf\xbd";
-    gunichar c = g_utf8_get_char_validated(from, (gssize)MIN(left, 4));
+    gsize n = p[0] < 0xe0 ? 2 : p[0] < 0xf0 ? 3 : 4;
 
-    *taken = 1;
-    if (c == (gunichar)-1 || c == (gunichar)-2)
-        return replacement;
-    *taken = (gsize)(g_utf8_next_char(from) - from);
-    if (c < 0xa0 || c == 0xfeff || (c >= 0x200b && c <= 0x200f))
-        return ""; /* C1 controls, byte order mark, characters without width */
-    if (c == 0xa0 || (c >= 0x2000 && c <= 0x200a) || c == 0x202f || c == 0x3000)
-        return " "; /* what web pages and word processors make of a space */
+    if (p[0] < 0xc2 || p[0] > 0xf4 || left < n)
+        return 0;
+    for (gsize i = 1; i < n; i++)
+        if ((p[i] & 0xc0) != 0x80)
+            return 0;
+    if ((p[0] == 0xe0 && p[1] < 0xa0) || (p[0] == 0xed && p[1] > 0x9f) ||
+        (p[0] == 0xf0 && p[1] < 0x90) || (p[0] == 0xf4 && p[1] > 0x8f))
+        return 0;
+    return n;
+}
+
+/* What stands for a valid sequence: itself (NULL), a space, or nothing. */
+static const char *
+replacement(const guchar *p)
+{
+    if (p[0] == 0xc2 && p[1] <= 0xa0)
+        return p[1] == 0xa0 ? " " : ""; /* U+00A0; C1 controls */
+    if (p[0] == 0xe2 && p[1] == 0x80 && (p[2] <= 0x8f || p[2] == 0xaf))
+        return p[2] <= 0x8a || p[2] == 0xaf ? " " : ""; /* U+2000 to U+200F, U+202F */
+    if (p[0] == 0xe3 && p[1] == 0x80 && p[2] == 0x80)
+        return " "; /* U+3000 */
+    if (p[0] == 0xef && p[1] == 0xbb && p[2] == 0xbf)
+        return ""; /* byte order mark */
     return NULL;
+}
+
+/* Copies one character from 0x80 on; returns the bytes taken, 0 when there is no room. */
+static gsize
+copy_high(char *to, gsize max, gsize *n, const char *from, gsize left)
+{
+    const guchar *p = (const guchar *)from;
+    gsize taken = utf8_length(p, left);
+    const char *text = taken ? replacement(p) : "\xef\xbf\xbd";
+    gsize length = taken && !text ? taken : !text[0] ? 0 : text[1] ? 3 : 1;
+
+    if (*n + length > max)
+        return 0;
+    for (gsize i = 0; i < length; i++)
+        to[(*n)++] = text ? text[i] : from[i];
+    return taken ? taken : 1;
 }
 
 /* rsyslog writes control characters as '#' and three octal digits: "#011" is a tab. */
@@ -67,7 +96,6 @@ lab_crash_clean(char *to, gsize max, const char *from, gsize length)
     while (i < length && n < max) {
         guchar c = (guchar)from[i];
         gsize taken;
-        const char *mended;
 
         if (!special[c]) {
             gsize end = i + MIN(length - i, max - n);
@@ -97,16 +125,9 @@ lab_crash_clean(char *to, gsize max, const char *from, gsize length)
                 to[n++] = ' ';
             i++;
         } else {
-            mended = mend_utf8(from + i, length - i, &taken);
-            if (!mended && n + taken > max)
+            taken = copy_high(to, max, &n, from + i, length - i);
+            if (taken == 0)
                 break;
-            if (!mended)
-                memcpy(to + n, from + i, taken);
-            else if (n + strlen(mended) > max)
-                break;
-            else
-                memcpy(to + n, mended, strlen(mended));
-            n += mended ? strlen(mended) : taken;
             i += taken;
         }
     }

@@ -229,14 +229,17 @@ elect_width(LabCrashForm *form, const Votes *votes)
 static gboolean
 has_quotes(const LabCrashSlice *lines, guint n)
 {
-    guint run = 0;
+    guint run = 0, others = 0;
 
     for (guint i = 0; i < n; i++) {
-        run = lines[i].length && lines[i].text[0] == '>' ? run + 1 : 0;
+        gboolean quote = lines[i].length && lines[i].text[0] == '>';
+
+        run = quote ? run + 1 : 0;
+        others += !quote && lines[i].length;
         if (run >= 3)
             return TRUE;
     }
-    return FALSE;
+    return run > 0 && others == 0;
 }
 
 void
@@ -252,9 +255,9 @@ lab_crash_form_elect(LabCrashForm *form, const LabCrashSlice *lines, guint n)
 
         vote(votes, line, text, length, quoted);
     }
-    if (votes->n < 3)
-        return; /* says nothing: the form stays */
     form->quoted = quoted;
+    if (votes->n < 3)
+        return; /* says nothing else: the form stays */
     form->prefixed = votes->prefixed * 10 >= votes->n * 5;
     form->stamped = votes->stamped * 2 > votes->n;
     form->tagged = votes->kernel_tags > 0;

@@ -139,6 +139,53 @@ test_transforms(void)
     g_assert_cmpuint(missed, ==, 0);
 }
 
+/* One after the other: a log goes through several hands. */
+static void
+test_chains(void)
+{
+    static const struct {
+        LogTransform first, second;
+    } chains[] = {
+        {LOG_SYSLOG, LOG_WRAP_100},    {LOG_SYSLOG_BARE, LOG_WRAP_100}, {LOG_DMESG_T, LOG_WRAP_100},
+        {LOG_NO_PREFIX, LOG_WRAP_100}, {LOG_WRAP_80, LOG_QUOTED},       {LOG_WRAP_100, LOG_CRLF},
+        {LOG_CRLF, LOG_WRAP_100},      {LOG_MAIL, LOG_QUOTED_TWICE},    {LOG_SYSLOG, LOG_CONTAINER},
+        {LOG_LEVELS, LOG_SYSLOG},      {LOG_SYSLOG, LOG_QUOTED},        {LOG_CONTAINER, LOG_CRLF},
+        {LOG_SYSLOG_BARE, LOG_MAIL},
+    };
+    g_autoptr(GPtrArray) samples = corpus();
+    guint missed = 0;
+
+    if (!samples)
+        return;
+    for (gsize c = 0; c < G_N_ELEMENTS(chains); c++) {
+        guint titled = 0, same = 0;
+
+        for (guint i = 0; i < samples->len; i++) {
+            const Sample *sample = samples->pdata[i];
+            gsize length;
+            g_autofree char *once =
+                log_transform(sample->text, sample->length, chains[c].first, &length);
+            g_autofree char *twice = log_transform(once, length, chains[c].second, &length);
+            g_autofree char *title = NULL;
+
+            if (!sample->titles[0] || sample->corrupted)
+                continue;
+            title = cause_of(twice, length);
+            titled++;
+            same += g_strcmp0(title, sample->plain) == 0;
+            if (g_strcmp0(title, sample->plain) != 0)
+                g_test_message("%s + %s: log %s: '%s' for '%s'",
+                               log_transform_name(chains[c].first),
+                               log_transform_name(chains[c].second), sample->id, title ? title : "",
+                               sample->plain ? sample->plain : "");
+        }
+        g_test_message("%s, then %s: as plain %5.1f %%", log_transform_name(chains[c].first),
+                       log_transform_name(chains[c].second), 100.0 * same / titled);
+        missed += same * 100 < titled * (chains[c].second == LOG_MAIL ? 85 : 93);
+    }
+    g_assert_cmpuint(missed, ==, 0);
+}
+
 /* Two logs line by line: both reports are found, and one of them is the cause. */
 static void
 test_interleaved(void)
@@ -379,6 +426,7 @@ main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
     g_test_add_func("/crash-input/transforms", test_transforms);
+    g_test_add_func("/crash-input/chains", test_chains);
     g_test_add_func("/crash-input/interleaved", test_interleaved);
     g_test_add_func("/crash-input/prefilter", test_prefilter);
     g_test_add_func("/crash-input/again", test_again);
