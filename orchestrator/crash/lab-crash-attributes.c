@@ -249,6 +249,21 @@ read_modules(json_t *attributes, const char *line)
             append_once(attributes, "tainting_modules", words[i]);
 }
 
+/* "page flags: 0x60(lru|active)" after "bad because of flags:". */
+static void
+read_bad_flags(json_t *attributes, const char *line)
+{
+    const char *open = strchr(line, '(');
+    g_auto(GStrv) flags = NULL;
+
+    if (!open)
+        return;
+    flags = g_strsplit_set(open + 1, "|)", LIST_MAX);
+    for (gsize i = 0; flags[i]; i++)
+        if (*flags[i])
+            append_once(attributes, "bad_page_flags", flags[i]);
+}
+
 /* --- derived --- */
 
 static guint64
@@ -448,6 +463,8 @@ lab_crash_attributes_read(json_t *attributes, const GPtrArray *lines)
         if (strstr(line, "){"))
             read_lock(attributes, line);
         read_modules(attributes, line);
+        if (i && strcmp(lines->pdata[i - 1], "bad because of flags:") == 0)
+            read_bad_flags(attributes, line);
     }
     derive(attributes);
 }

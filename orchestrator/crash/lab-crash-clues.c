@@ -27,9 +27,9 @@ static const struct {
     {"INFO: task ?:0 blocked for more than 120 seconds",
      "hung[-_ ]?task|blocked for more than|hang(?:s|ing)? in D state|D 状态",
      "check_hung_uninterruptible_tasks|check_hung_task"},
-    {"BUG: unable to handle kernel NULL pointer dereference at 0000000000000000",
-     "null[- ]?(?:pointer|ptr)|空指针", NULL},
-    {"BUG: unable to handle kernel paging request at 0000000000000000",
+    {"BUG: unable to handle kernel NULL pointer dereference", "null[- ]?(?:pointer|ptr)|空指针",
+     NULL},
+    {"BUG: unable to handle kernel paging request",
      "(?:kernel )?paging request|unable to handle page fault|缺页异常", NULL},
     {"general protection fault: 0000 [#1]", "general[- ]protection|\\bGPF\\b",
      "(?:do|exc|asm_exc)_general_protection|general_protection"},
@@ -358,6 +358,12 @@ static const struct {
      "kworker/[A-Za-z0-9:+-]+|migration/\\d+|khungtaskd|jbd2/"
      "[A-Za-z0-9-]+|oom_reaper)(?![A-Za-z0-9_/(])",
      TEXTS},
+    {"release",
+     "(?<![0-9.])([2-7]\\.\\d+\\.\\d+-[0-9][0-9A-Za-z.+_-]*?(?:x86_64|aarch64|ppc64le|s390x|-"
+     "generic|"
+     "-default|-amd64|-arm64|-aws|-azure|-gcp|-pve|-lts|\\.(?:el|al|tl)\\d(?:_\\d+)?"
+     "(?:\\.(?:x86_64|aarch64))?))(?![0-9A-Za-z])",
+     TEXT},
     {"crash_commands", "crash> ?(dis|bt|rd|struct|kmem|log|list|ps|vm|foreach|search|task)\\b",
      TEXTS},
     {"mentions", "(page allocation failure|Transparent ?Huge ?Pages?|\\bTHP\\b|\\bKSM\\b)", TEXTS},

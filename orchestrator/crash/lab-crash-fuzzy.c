@@ -81,27 +81,12 @@ static const struct {
 
 /* --- cost of one character for another --- */
 
-static gboolean
-confused(char a, char b)
-{
-    static const char *const groups[] = {"0oODQ", "1lI|i!tj", "5sS",   "8B", "2zZ",
-                                         "qg9",   "6b",       "cCeG(", "uv", "yv",
-                                         "nhr",   "_- .,~",   ":;.,",  "fF", "#H"};
-
-    if (g_ascii_tolower(a) == g_ascii_tolower(b))
-        return TRUE;
-    for (gsize i = 0; i < G_N_ELEMENTS(groups); i++)
-        if (strchr(groups[i], a) && strchr(groups[i], b))
-            return TRUE;
-    return FALSE;
-}
-
 static guint
 substitution(char a, char b)
 {
     if (a == b)
         return 0;
-    return a && b && confused(a, b) ? HALF_COST : ERROR_COST;
+    return a && b && lab_crash_loose_confused(a, b) ? HALF_COST : ERROR_COST;
 }
 
 static guint
@@ -264,6 +249,7 @@ mend_pc(char *line)
     frame = lab_crash_loose_frame(line + strlen("RIP: 0010:"));
     if (!frame)
         return line;
+    lab_crash_loose_spell(frame->function);
     mended = g_strdup_printf("RIP: 0010:%s+0x1/0x1%s%s%s", frame->function,
                              frame->module ? " [" : "", frame->module ? frame->module : "",
                              frame->module ? "]" : "");
@@ -280,6 +266,7 @@ mend_frame(const char *text)
 
     if (!frame)
         return NULL;
+    lab_crash_loose_spell(frame->function);
     mended = g_strdup_printf(" %s%s+0x1/0x1%s%s%s", frame->reliable ? "" : "? ", frame->function,
                              frame->module ? " [" : "", frame->module ? frame->module : "",
                              frame->module ? "]" : "");

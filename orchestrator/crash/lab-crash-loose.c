@@ -4,6 +4,8 @@
 
 #include <string.h>
 
+#include "lab-crash-known.h"
+
 /* Longest name taken, and most blanks mended in one: prose is longer. */
 #define NAME_MAX_BYTES  96
 #define NAME_MAX_BLANKS 9
@@ -128,4 +130,67 @@ lab_crash_loose_release(char *release)
         *p = p - release >= 3 && memcmp(p - 3, "x86", 3) == 0 ? '_' : '.';
         memmove(p + 1, after, strlen(after) + 1);
     }
+}
+
+/* --- spelling --- */
+
+gboolean
+lab_crash_loose_confused(char a, char b)
+{
+    static const char *const groups[] = {"0oODQ", "1lI|i!tj", "5sS",   "8B", "2zZ",
+                                         "qg9",   "6b",       "cCeG(", "uv", "yv",
+                                         "nhr",   "_- .,~",   ":;.,",  "fF", "#H"};
+
+    if (g_ascii_tolower(a) == g_ascii_tolower(b))
+        return TRUE;
+    for (gsize i = 0; i < G_N_ELEMENTS(groups); i++)
+        if (strchr(groups[i], a) && strchr(groups[i], b))
+            return TRUE;
+    return FALSE;
+}
+
+/* Of one length, and different only in a few letters that OCR confuses? */
+static gboolean
+looks_like(const char *name, const char *known)
+{
+    guint different = 0;
+
+    for (; *name && *known; name++, known++) {
+        if (*name == *known)
+            continue;
+        if (!lab_crash_loose_confused(*name, *known) || ++different > 3)
+            return FALSE;
+    }
+    return *name == *known;
+}
+
+/* "al1oc": no function has these digits between small letters, but for the ARM's "el1h". */
+static void
+mend_digits(char *function)
+{
+    for (char *p = function + 1; *function && p[0] && p[1]; p++)
+        if ((*p == '0' || *p == '1') && g_ascii_islower(p[-1]) && g_ascii_islower(p[1]) &&
+            strncmp(function, "el", 2) != 0)
+            *p = *p == '0' ? 'o' : 'l';
+}
+
+void
+lab_crash_loose_spell(char *function)
+{
+    const char *found = NULL;
+
+    for (gsize i = 0; lab_crash_usual_functions[i]; i++)
+        if (strcmp(function, lab_crash_usual_functions[i]) == 0)
+            return;
+        else if (!found && looks_like(function, lab_crash_usual_functions[i]))
+            found = lab_crash_usual_functions[i];
+    for (gsize i = 0; i < lab_crash_n_known_functions; i++)
+        if (strcmp(function, lab_crash_known_functions[i].function) == 0)
+            return;
+        else if (!found && looks_like(function, lab_crash_known_functions[i].function))
+            found = lab_crash_known_functions[i].function;
+    if (found)
+        memcpy(function, found, strlen(found));
+    else
+        mend_digits(function);
 }

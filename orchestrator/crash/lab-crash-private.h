@@ -290,8 +290,15 @@ gboolean lab_crash_session_read(json_t *attributes, char *const *lines);
 char *lab_crash_loose_name(const char *text, gsize length);
 /* The frame "warn alloc failed+0x110/0x18O [mod]", or NULL. */
 LabCrashFrame *lab_crash_loose_frame(const char *text);
+/* May OCR have read 'a' where 'b' stood? */
+gboolean lab_crash_loose_confused(char a, char b);
+/* Mends letters of a name that OCR read wrongly, by names that are known; in place. */
+void lab_crash_loose_spell(char *function);
 /* A kernel release with blanks for dots and underscores; in place. */
 void lab_crash_loose_release(char *release);
+
+/* --- lab-crash-usual.c --- */
+extern const char *const lab_crash_usual_functions[]; /* NULL-terminated */
 
 /* --- lab-crash-fuzzy.c --- */
 

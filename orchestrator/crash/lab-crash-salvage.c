@@ -261,9 +261,9 @@ join_mentions(LabCrashLog *log)
 
 /* The same words once more, after the first was told fully: what a text quotes twice. */
 static void
-drop_repetitions(LabCrashLog *log, gboolean session)
+drop_repetitions(LabCrashLog *log)
 {
-    for (guint i = 1; session && i < log->reports->len;) {
+    for (guint i = 1; i < log->reports->len;) {
         LabCrashReport *report = log->reports->pdata[i];
 
         if (report->frames->len == 0 && !report->harmless && log->cause != report &&
@@ -272,6 +272,64 @@ drop_repetitions(LabCrashLog *log, gboolean session)
         else
             i++;
     }
+}
+
+/* "We see BUG: unable to handle … on two hosts": words stand before the header. Not those that the
+ * kernel itself puts there ("watchdog: BUG: …"). */
+static gboolean
+is_sentence(const char *line)
+{
+    g_autoptr(GMatchInfo) match = NULL;
+    int start = 0;
+    guint words = 0;
+
+    if (!lab_crash_class_find(line, &match) || !match ||
+        !g_match_info_fetch_pos(match, 0, &start, NULL))
+        return FALSE;
+    for (int i = 0; i + 1 < start; i++)
+        words += g_ascii_islower(line[i]) && line[i + 1] == ' ';
+    return words >= 2;
+}
+
+/* Is the log's first report a sentence about it? Then it has no frames and its log follows. */
+static gboolean
+begins_with_sentence(const LabCrashLog *log, char *const *lines)
+{
+    const LabCrashReport *first = log->reports->len >= 2 ? log->reports->pdata[0] : NULL;
+
+    return first && first->frames->len == 0 && first->line_first <= g_strv_length((char **)lines) &&
+           is_sentence(lines[first->line_first - 1]);
+}
+
+/* A panic that only says what became of the first report, which the text does not have: "Fatal
+ * exception", "softlockup: hung tasks". Its trace tells the kind. */
+static gboolean
+is_mere_panic(const LabCrashReport *report)
+{
+    static const char *const words[] = {"Fatal exception", "softlockup", "hung_task",
+                                        "ard LOCKUP",      "RCU Stall",  "panic_on_oops"};
+
+    for (gsize i = 0; report && i < G_N_ELEMENTS(words); i++)
+        if (strcmp(report->type, "panic") == 0 && strstr(report->title, words[i]))
+            return TRUE;
+    return FALSE;
+}
+
+static void
+explain_panic(LabCrashLog *log, char *const *lines)
+{
+    LabCrashReport *report = lab_crash_clues_report(lines);
+
+    if (!report || report->frames->len < 2) {
+        lab_crash_report_free(report);
+        return;
+    }
+    report->guessed = report->panicked = TRUE;
+    report->line_first = MIN(report->line_first, log->cause->line_first);
+    ((LabCrashReport *)log->cause)->harmless = TRUE;
+    show_full_function(report);
+    g_ptr_array_insert(log->reports, 0, report);
+    log->cause = report;
 }
 
 static gboolean
@@ -326,7 +384,8 @@ lab_crash_salvage_log(LabCrashSalvage *salvage, LabCrashLog *log)
     LabCrashReport *cause;
     const char *release;
 
-    if (log->cause && !log->cause->corrupted && !text)
+    if (log->cause && !log->cause->corrupted && !text &&
+        (salvage->more || !is_mere_panic(log->cause) || is_stamped(salvage)))
         goto out;
     if (salvage->more && !session) {
         if (!log->cause)
@@ -334,18 +393,20 @@ lab_crash_salvage_log(LabCrashSalvage *salvage, LabCrashLog *log)
         goto out;
     }
     lines = plain_lines(salvage);
-    if (text && log->cause)
+    if (log->cause && (text || begins_with_sentence(log, lines)))
         join_mentions(log);
+    if (is_mere_panic(log->cause))
+        explain_panic(log, lines);
     if (!is_told(log->cause) && (text || !log->cause || !is_stamped(salvage)))
         read_again(log, lines);
     if (!log->cause)
         return;
-    if (text || log->cause->guessed) {
-        drop_repetitions(log, text);
-        lab_crash_clues_facts(log->cause->attributes, salvage->kept->str);
-    }
+    if (text)
+        drop_repetitions(log);
     if (session)
         lab_crash_session_read(log->cause->attributes, lines);
+    if (text || log->cause->guessed)
+        lab_crash_clues_facts(log->cause->attributes, salvage->kept->str);
 out:
     cause = (LabCrashReport *)log->cause;
     release = lab_json_string(cause->attributes, "release");

@@ -231,13 +231,45 @@ task_new(const char *line)
     if (command) {
         comm = g_strdup(skip_spaces(command + strlen("COMMAND: ")));
         g_strdelimit(comm, "\"", ' ');
-        json_object_set_new(task, "comm", lab_json_text(g_strstrip(comm)));
+        g_strstrip(comm);
+        if (g_str_has_prefix(comm, "gemu")) /* OCR's q; no program is called so */
+            comm[0] = 'q';
+        json_object_set_new(task, "comm", lab_json_text(comm));
     }
     json_object_set_new(task, "pid", json_integer(g_ascii_strtoll(p + 5, NULL, 10)));
     if (cpu)
         json_object_set_new(task, "cpu", json_integer(g_ascii_strtoll(cpu + 5, NULL, 10)));
     json_object_set_new(task, "frames", json_array());
     return task;
+}
+
+/* The task's name in words near its bt: "The backtrace of **numad**:", "… of numad call stack". */
+static char *
+comm_in_words(char *const *lines, gsize index)
+{
+    static GRegex *regex;
+    static gsize once;
+
+    if (g_once_init_enter(&once)) {
+        regex = g_regex_new(
+            "(?:trace of[ *`'\"]+|\\bof )([a-z][a-z0-9/:._-]{2,15})(?:[*`'\":]|$| call stack| "
+            "stack| backtrace)|^# ([a-z][a-z0-9/:._-]{2,15})$",
+            G_REGEX_RAW, 0, NULL);
+        g_once_init_leave(&once, 1);
+    }
+    for (gsize i = 0; i < 5 && i <= index; i++) {
+        g_autoptr(GMatchInfo) match = NULL;
+
+        if (g_regex_match(regex, lines[index - i], 0, &match)) {
+            char *first = g_match_info_fetch(match, 1);
+
+            if (first && *first)
+                return first;
+            g_free(first);
+            return g_match_info_fetch(match, 2);
+        }
+    }
+    return NULL;
 }
 
 /* "crash> bt 2950", when no line with the task's name follows it. */
@@ -262,10 +294,11 @@ waits(const char *function)
 }
 
 static void
-task_add_frame(json_t *task, const LabCrashFrame *frame)
+task_add_frame(json_t *task, LabCrashFrame *frame)
 {
     json_t *frames = json_object_get(task, "frames");
 
+    lab_crash_loose_spell(frame->function);
     if (json_array_size(frames) < TASK_FRAMES_MAX)
         json_array_append_new(frames, lab_json_text(frame->function));
     if (waits(frame->function) && !json_object_get(task, "waits_in"))
@@ -300,7 +333,10 @@ lab_crash_session_read(json_t *attributes, char *const *lines)
             json_array_append_new(tasks, made);
             task = made;
         } else if (json_array_size(tasks) < TASKS_MAX && is_bt(lines[i], &pid)) {
-            task = json_pack("{s:I, s:[]}", "pid", (json_int_t)pid, "frames");
+            g_autofree char *comm = comm_in_words(lines, i);
+
+            task = json_pack("{s:o, s:I, s:[]}", "comm", lab_json_text(comm), "pid",
+                             (json_int_t)pid, "frames");
             json_array_append_new(tasks, task);
         } else {
             read_row(facts, lines[i]);
