@@ -72,11 +72,11 @@ static const struct {
     {{"Kernel panic - not syncing: "}, TRUE, FALSE},
     /* lines that go with a report */
     {{"Call Trace:"}, FALSE, FALSE},
-    {{"Workqueue: "}, FALSE, FALSE},
+    {{"Workqueue:"}, FALSE, FALSE},
     {{"CPU: ", " PID: ", " Comm: "}, FALSE, FALSE},
     {{"RIP: 0010:"}, FALSE, FALSE},
-    {{"Hardware name: "}, FALSE, FALSE},
-    {{"Modules linked in: "}, FALSE, FALSE},
+    {{"Hardware name:"}, FALSE, FALSE},
+    {{"Modules linked in:"}, FALSE, FALSE},
 };
 
 /* --- cost of one character for another --- */
@@ -237,6 +237,16 @@ try_phrase(const char *text, const Triples *triples, gsize index, guint *errors)
     return g_string_free(g_steal_pointer(&out), FALSE);
 }
 
+/* The frame's own words with its name spelt as known. */
+static char *
+spell_frame(const char *before, const LabCrashFrame *frame)
+{
+    g_autofree char *function = lab_crash_loose_spell(frame->function);
+
+    return g_strdup_printf("%s%s+0x1/0x1%s%s%s", before, function, frame->module ? " [" : "",
+                           frame->module ? frame->module : "", frame->module ? "]" : "");
+}
+
 /* "RIP: 0010:down read trylock+Ox9/0x50": the name after what was mended. */
 static char *
 mend_pc(char *line)
@@ -249,10 +259,7 @@ mend_pc(char *line)
     frame = lab_crash_loose_frame(line + strlen("RIP: 0010:"));
     if (!frame)
         return line;
-    lab_crash_loose_spell(frame->function);
-    mended = g_strdup_printf("RIP: 0010:%s+0x1/0x1%s%s%s", frame->function,
-                             frame->module ? " [" : "", frame->module ? frame->module : "",
-                             frame->module ? "]" : "");
+    mended = spell_frame("RIP: 0010:", frame);
     lab_crash_frame_free(frame);
     g_free(line);
     return mended;
@@ -266,40 +273,39 @@ mend_frame(const char *text)
 
     if (!frame)
         return NULL;
-    lab_crash_loose_spell(frame->function);
-    mended = g_strdup_printf(" %s%s+0x1/0x1%s%s%s", frame->reliable ? "" : "? ", frame->function,
-                             frame->module ? " [" : "", frame->module ? frame->module : "",
-                             frame->module ? "]" : "");
+    mended = spell_frame(frame->reliable ? " " : " ? ", frame);
     lab_crash_frame_free(frame);
     return mended;
 }
 
 char *
-lab_crash_fuzzy_mend(const char *text, gboolean *header)
+lab_crash_fuzzy_mend(const char *text, gboolean *header, guint *errors)
 {
     g_autofree char *best = NULL;
     guint least = G_MAXUINT;
     Triples triples;
 
+    *errors = 0;
     if (strlen(text) > FUZZY_LINE_MAX || strlen(text) < 8)
         return NULL;
     triples_set(&triples, text);
     for (gsize i = 0; i < G_N_ELEMENTS(phrases); i++) {
-        guint errors;
-        char *line = try_phrase(text, &triples, i, &errors);
+        guint cost;
+        char *line = try_phrase(text, &triples, i, &cost);
 
         if (!line)
             continue;
         /* Of two as near, the first: the table has the particular before the general. */
-        if (errors < least) {
+        if (cost < least) {
             g_free(best);
             best = line;
-            least = errors;
+            least = cost;
             *header = phrases[i].header;
         } else {
             g_free(line);
         }
     }
+    *errors = best ? least : 0;
     if (best)
         return mend_pc(g_steal_pointer(&best));
     return mend_frame(text);

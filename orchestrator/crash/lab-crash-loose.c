@@ -104,7 +104,7 @@ lab_crash_loose_frame(const char *text)
         p += 2;
     }
     plus = strchr(p, '+');
-    if (!plus)
+    if (!plus || g_str_has_prefix(p, "PC is at ") || g_str_has_prefix(p, "LR is at "))
         return NULL;
     end = skip_loose_hex(plus + 1 + strspn(plus + 1, " "));
     if (!end || !*end || !(end = skip_loose_hex(end + 1 + strspn(end + 1, " "))))
@@ -137,9 +137,9 @@ lab_crash_loose_release(char *release)
 gboolean
 lab_crash_loose_confused(char a, char b)
 {
-    static const char *const groups[] = {"0oODQ", "1lI|i!tj", "5sS",   "8B", "2zZ",
-                                         "qg9",   "6b",       "cCeG(", "uv", "yv",
-                                         "nhr",   "_- .,~",   ":;.,",  "fF", "#H"};
+    static const char *const groups[] = {"0oODQ", "1lI|i!tj", "5sS",    "8B",   "2zZ", "qg9",
+                                         "6b",    "ceoCG(",   "uvy",    "nhrm", "tf",  "aoq",
+                                         "fF",    "#H",       "_- .,~", ":;.,"};
 
     if (g_ascii_tolower(a) == g_ascii_tolower(b))
         return TRUE;
@@ -164,6 +164,23 @@ looks_like(const char *name, const char *known)
     return *name == *known;
 }
 
+/* One letter more or fewer, in the midst of a long name; at its ends names really differ so
+ * ("vfs_read", "vfs_readv"; "schedule", "__schedule"), and so they do by another letter ("get",
+ * "set"). */
+static gboolean
+is_one_off(const char *name, const char *known)
+{
+    gsize n = strlen(name), k = strlen(known), same = 0, same_end = 0;
+
+    if (n < 8 || k < 8 || (n != k + 1 && k != n + 1))
+        return FALSE;
+    while (name[same] && name[same] == known[same])
+        same++;
+    while (same_end < MIN(n, k) - same && name[n - 1 - same_end] == known[k - 1 - same_end])
+        same_end++;
+    return same >= 2 && same_end >= 2 && same + same_end + 1 >= MAX(n, k);
+}
+
 /* "al1oc": no function has these digits between small letters, but for the ARM's "el1h". */
 static void
 mend_digits(char *function)
@@ -174,23 +191,77 @@ mend_digits(char *function)
             *p = *p == '0' ? 'o' : 'l';
 }
 
-void
-lab_crash_loose_spell(char *function)
+/* How near a known name is: 1 letters confused, 2 one letter off, 3 another name. */
+static guint
+distance(const char *name, const char *known)
 {
-    const char *found = NULL;
+    if (looks_like(name, known))
+        return 1;
+    return is_one_off(name, known) ? 2 : 3;
+}
 
-    for (gsize i = 0; lab_crash_usual_functions[i]; i++)
-        if (strcmp(function, lab_crash_usual_functions[i]) == 0)
-            return;
-        else if (!found && looks_like(function, lab_crash_usual_functions[i]))
-            found = lab_crash_usual_functions[i];
-    for (gsize i = 0; i < lab_crash_n_known_functions; i++)
-        if (strcmp(function, lab_crash_known_functions[i].function) == 0)
-            return;
-        else if (!found && looks_like(function, lab_crash_known_functions[i].function))
-            found = lab_crash_known_functions[i].function;
+/* Both tables of names, once, by length; and as a set. */
+typedef struct {
+    GPtrArray *of_length[NAME_MAX_BYTES + 2];
+    GHashTable *set;
+} Names;
+
+static void
+add_name(Names *names, const char *name)
+{
+    gsize length = strlen(name);
+
+    if (length > NAME_MAX_BYTES || !g_hash_table_add(names->set, (gpointer)name))
+        return;
+    if (!names->of_length[length])
+        names->of_length[length] = g_ptr_array_new();
+    g_ptr_array_add(names->of_length[length], (gpointer)name);
+}
+
+static const Names *
+known_names(void)
+{
+    static Names *names;
+    static gsize once;
+
+    if (g_once_init_enter(&once)) {
+        names = g_new0(Names, 1);
+        names->set = g_hash_table_new(g_str_hash, g_str_equal);
+        for (gsize i = 0; lab_crash_usual_functions[i]; i++)
+            add_name(names, lab_crash_usual_functions[i]);
+        for (gsize i = 0; i < lab_crash_n_known_functions; i++)
+            add_name(names, lab_crash_known_functions[i].function);
+        g_once_init_leave(&once, 1);
+    }
+    return names;
+}
+
+char *
+lab_crash_loose_spell(const char *function)
+{
+    const Names *names = known_names();
+    gsize length = strlen(function);
+    const char *found = NULL;
+    guint least = 3;
+    char *mended;
+
+    if (length > NAME_MAX_BYTES || g_hash_table_contains(names->set, function))
+        return g_strdup(function);
+    for (gsize n = length ? length - 1 : 0; n <= length + 1; n++) {
+        const GPtrArray *list = names->of_length[n];
+
+        for (guint i = 0; list && i < list->len; i++) {
+            guint d = distance(function, list->pdata[i]);
+
+            if (d < least) {
+                least = d;
+                found = list->pdata[i];
+            }
+        }
+    }
     if (found)
-        memcpy(function, found, strlen(found));
-    else
-        mend_digits(function);
+        return g_strdup(found);
+    mended = g_strdup(function);
+    mend_digits(mended);
+    return mended;
 }

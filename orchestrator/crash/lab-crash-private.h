@@ -224,6 +224,8 @@ typedef struct {
     const char *skip; /* functions not to blame, beside the common ones; PCRE or NULL */
 } LabCrashClass;
 
+/* A class of the last resort: it takes the header's own words, for want of a better. */
+gboolean lab_crash_class_is_general(const LabCrashClass *class);
 extern const LabCrashClass lab_crash_classes[];
 extern const gsize lab_crash_n_classes;
 
@@ -292,8 +294,8 @@ char *lab_crash_loose_name(const char *text, gsize length);
 LabCrashFrame *lab_crash_loose_frame(const char *text);
 /* May OCR have read 'a' where 'b' stood? */
 gboolean lab_crash_loose_confused(char a, char b);
-/* Mends letters of a name that OCR read wrongly, by names that are known; in place. */
-void lab_crash_loose_spell(char *function);
+/* The name with the letters that OCR read wrongly mended, by names that are known; g_free. */
+char *lab_crash_loose_spell(const char *function);
 /* A kernel release with blanks for dots and underscores; in place. */
 void lab_crash_loose_release(char *release);
 
@@ -305,7 +307,7 @@ extern const char *const lab_crash_usual_functions[]; /* NULL-terminated */
 /* Headers and the lines that go with them, mended where nearly what the kernel prints; one line
  * without prefix. NULL: nothing to mend; g_free. *header is set when a report's header was mended.
  */
-char *lab_crash_fuzzy_mend(const char *text, gboolean *header);
+char *lab_crash_fuzzy_mend(const char *text, gboolean *header, guint *errors);
 
 /* --- lab-crash-clues.c --- */
 

@@ -12,6 +12,8 @@
 
 /* What is kept of a text. */
 #define KEPT_MAX (256 * 1024)
+/* Lines of a report that tell whether the text is damaged. */
+#define DAMAGE_LINES 60
 
 struct LabCrashSalvage {
     GString *kept;
@@ -45,7 +47,7 @@ lab_crash_salvage_keep_text(LabCrashSalvage *salvage, const char *bytes, gsize l
         return;
     if (start + length > KEPT_MAX) {
         salvage->more = TRUE;
-        return;
+        length = KEPT_MAX - start;
     }
     g_string_append_len(salvage->kept, bytes, (gssize)length);
     for (gsize i = start; i < salvage->kept->len; i++) /* they would end the lines' strings */
@@ -131,24 +133,57 @@ plain_lines(const LabCrashSalvage *salvage)
 
 /* --- reading again --- */
 
+/* Lines of a trace, for the share of damaged ones. */
+typedef struct {
+    guint sound, damaged;
+} Damage;
+
+/* Was a frame's name not in the line as one word, or does it have letters that OCR confused? A
+ * letter more or less is no sign: names of functions differ so. */
+static gboolean
+is_misread(const char *line, const char *read, const char *spelt)
+{
+    return !strstr(line, read) ||
+           (strlen(read) == strlen(spelt) && g_ascii_strcasecmp(read, spelt) != 0);
+}
+
+/* One line as the kernel would have printed it, or NULL when it is so or nothing is known of it. */
 static char *
-mended_text(char *const *lines, gboolean *headers)
+mend_line(const char *line, Damage *damage)
+{
+    g_autoptr(GMatchInfo) match = NULL;
+    const LabCrashClass *class = lab_crash_class_find(line, &match);
+    LabCrashFrame *frame = lab_crash_frame_parse(line);
+    LabCrashFrame *again;
+    gboolean header = FALSE;
+    guint errors = 0;
+    char *mended;
+
+    if (class && !lab_crash_class_is_general(class)) {
+        lab_crash_frame_free(frame);
+        return NULL;
+    }
+    mended = lab_crash_fuzzy_mend(line, &header, &errors);
+    if (class && !header)
+        g_clear_pointer(&mended, g_free);
+    again = mended ? lab_crash_frame_parse(mended) : NULL;
+    if (errors || (frame && again && is_misread(line, frame->function, again->function)))
+        damage->damaged++;
+    else if (frame)
+        damage->sound++;
+    lab_crash_frame_free(frame);
+    lab_crash_frame_free(again);
+    return mended;
+}
+
+static char *
+mended_text(char *const *lines, Damage *damage)
 {
     GString *text = g_string_new(NULL);
 
-    *headers = FALSE;
     for (gsize i = 0; lines[i]; i++) {
-        g_autofree char *mended = NULL;
-        g_autoptr(GMatchInfo) match = NULL;
-        LabCrashFrame *frame = NULL;
-        gboolean header = FALSE;
+        g_autofree char *mended = mend_line(lines[i], damage);
 
-        if (!lab_crash_class_find(lines[i], &match) && !(frame = lab_crash_frame_parse(lines[i])))
-            mended = lab_crash_fuzzy_mend(lines[i], &header);
-        else if (frame && strchr(lines[i], '+')) /* perhaps with damaged name or offset */
-            mended = lab_crash_fuzzy_mend(lines[i], &header);
-        lab_crash_frame_free(frame);
-        *headers |= header;
         g_string_append(text, mended ? mended : lines[i]);
         g_string_append_c(text, '\n');
     }
@@ -211,17 +246,49 @@ take_log(LabCrashLog *to, LabCrashLog *from)
     }
 }
 
+/* Did the exact reading only find the words of a header that it does not know? */
+static gboolean
+is_general(const LabCrashReport *report)
+{
+    g_autoptr(GMatchInfo) match = NULL;
+    const LabCrashClass *class = lab_crash_class_find(report->title, &match);
+
+    return class && lab_crash_class_is_general(class);
+}
+
+/* Are the report's lines those of a text that OCR made? A machine's own log has hardly a line that
+ * is nearly, but not quite, what the kernel prints. */
+static gboolean
+is_damaged(const LabCrashReport *report, char *const *lines)
+{
+    gsize n = g_strv_length((char **)lines);
+    Damage damage = {0};
+
+    for (guint64 i = report->line_first ? report->line_first - 1 : 0;
+         i < MIN(n, report->line_first + DAMAGE_LINES); i++)
+        g_free(mend_line(lines[i], &damage));
+    return damage.damaged >= 3 && damage.damaged * 8 >= damage.sound + damage.damaged;
+}
+
+static gboolean
+is_better(const LabCrashReport *mended, const LabCrashReport *exact)
+{
+    if (!is_backed(mended) || !is_told(mended))
+        return FALSE;
+    if (!exact || (exact->corrupted && exact->frames->len == 0))
+        return TRUE;
+    return is_general(exact) ? !is_general(mended) : strcmp(exact->type, mended->type) == 0;
+}
+
 static void
 read_again(LabCrashLog *log, char *const *lines)
 {
-    gboolean headers;
-    g_autofree char *text = mended_text(lines, &headers);
-    g_autoptr(LabCrashLog) mended = NULL;
+    Damage damage = {0};
+    g_autofree char *text = mended_text(lines, &damage);
+    g_autoptr(LabCrashLog) mended = lab_crash_log_parse_mended(text, strlen(text));
     LabCrashReport *report;
 
-    mended = lab_crash_log_parse_mended(text, strlen(text));
-    if (is_backed(mended->cause) && is_told(mended->cause) &&
-        (!log->cause || log->cause->corrupted)) {
+    if (is_better(mended->cause, log->cause)) {
         take_log(log, mended);
         return;
     }
@@ -289,6 +356,31 @@ is_sentence(const char *line)
     for (int i = 0; i + 1 < start; i++)
         words += g_ascii_islower(line[i]) && line[i + 1] == ' ';
     return words >= 2;
+}
+
+/* A fence of markdown or JIRA, or Chinese: between two of them stands another log. */
+static gboolean
+is_between_logs(const char *line)
+{
+    return g_str_has_prefix(line, "```") || strstr(line, "{code") || strstr(line, "{noformat}") ||
+           strstr(line, "<pre>") || strstr(line, "</pre>");
+}
+
+/* The exact reading prefers a strong report to a weak one before it, in one log. A text with two
+ * logs is about the first. */
+static void
+prefer_first_log(LabCrashLog *log, char *const *lines)
+{
+    LabCrashReport *first = log->reports->len ? log->reports->pdata[0] : NULL;
+    gsize n = g_strv_length((char **)lines);
+
+    if (!log->cause || !first || first == log->cause || first->harmless || first->corrupted)
+        return;
+    for (guint64 i = first->line_first; i < MIN(n, log->cause->line_first); i++)
+        if (is_between_logs(lines[i])) {
+            log->cause = first;
+            return;
+        }
 }
 
 /* Is the log's first report a sentence about it? Then it has no frames and its log follows. */
@@ -384,9 +476,6 @@ lab_crash_salvage_log(LabCrashSalvage *salvage, LabCrashLog *log)
     LabCrashReport *cause;
     const char *release;
 
-    if (log->cause && !log->cause->corrupted && !text &&
-        (salvage->more || !is_mere_panic(log->cause) || is_stamped(salvage)))
-        goto out;
     if (salvage->more && !session) {
         if (!log->cause)
             return;
@@ -395,9 +484,11 @@ lab_crash_salvage_log(LabCrashSalvage *salvage, LabCrashLog *log)
     lines = plain_lines(salvage);
     if (log->cause && (text || begins_with_sentence(log, lines)))
         join_mentions(log);
-    if (is_mere_panic(log->cause))
+    prefer_first_log(log, lines);
+    if (is_mere_panic(log->cause) && (text || !is_stamped(salvage)))
         explain_panic(log, lines);
-    if (!is_told(log->cause) && (text || !log->cause || !is_stamped(salvage)))
+    if (!log->cause || (!is_told(log->cause) && (text || !is_stamped(salvage))) ||
+        is_damaged(log->cause, lines) || is_general(log->cause))
         read_again(log, lines);
     if (!log->cause)
         return;

@@ -297,8 +297,10 @@ static void
 task_add_frame(json_t *task, LabCrashFrame *frame)
 {
     json_t *frames = json_object_get(task, "frames");
+    char *spelt = lab_crash_loose_spell(frame->function);
 
-    lab_crash_loose_spell(frame->function);
+    g_free(frame->function);
+    frame->function = spelt;
     if (json_array_size(frames) < TASK_FRAMES_MAX)
         json_array_append_new(frames, lab_json_text(frame->function));
     if (waits(frame->function) && !json_object_get(task, "waits_in"))

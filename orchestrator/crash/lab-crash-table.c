@@ -106,6 +106,12 @@ lab_crash_scan_all(void)
     return scan;
 }
 
+gboolean
+lab_crash_class_is_general(const LabCrashClass *class)
+{
+    return class->rule == LAB_CRASH_RULE_TITLE && (class->flags & LAB_CRASH_NEEDS_TRACE);
+}
+
 const LabCrashClass *
 lab_crash_class_find(const char *text, GMatchInfo **match)
 {
