@@ -134,19 +134,39 @@ lab_crash_loose_release(char *release)
 
 /* --- spelling --- */
 
-gboolean
-lab_crash_loose_confused(char a, char b)
+/* Bit b of row a: may a be read as b? Filled once, for every letter of every line asks. */
+static const guint64 (*confusions(void))[2]
 {
     static const char *const groups[] = {"0oODQ", "1lI|i!tj", "5sS",    "8B",   "2zZ", "qg9",
                                          "6b",    "ceoCG(",   "uvy",    "nhrm", "tf",  "aoq",
                                          "fF",    "#H",       "_- .,~", ":;.,"};
+    static guint64 bits[128][2];
+    static gsize once;
 
-    if (g_ascii_tolower(a) == g_ascii_tolower(b))
+    if (g_once_init_enter(&once)) {
+        for (int c = 'a'; c <= 'z'; c++) {
+            int upper = c - 'a' + 'A';
+
+            bits[c][upper / 64] |= G_GUINT64_CONSTANT(1) << (upper % 64);
+            bits[upper][c / 64] |= G_GUINT64_CONSTANT(1) << (c % 64);
+        }
+        for (gsize i = 0; i < G_N_ELEMENTS(groups); i++)
+            for (const char *a = groups[i]; *a; a++)
+                for (const char *b = groups[i]; *b; b++)
+                    bits[(int)*a][*b / 64] |= G_GUINT64_CONSTANT(1) << (*b % 64);
+        g_once_init_leave(&once, 1);
+    }
+    return (const guint64(*)[2])bits;
+}
+
+gboolean
+lab_crash_loose_confused(char a, char b)
+{
+    if (a == b)
         return TRUE;
-    for (gsize i = 0; i < G_N_ELEMENTS(groups); i++)
-        if (strchr(groups[i], a) && strchr(groups[i], b))
-            return TRUE;
-    return FALSE;
+    if ((guchar)a >= 128 || (guchar)b >= 128)
+        return FALSE;
+    return (confusions()[(int)a][b / 64] >> (b % 64)) & 1;
 }
 
 /* Of one length, and different only in a few letters that OCR confuses? */
