@@ -138,13 +138,12 @@ typedef struct {
     guint sound, damaged;
 } Damage;
 
-/* Was a frame's name not in the line as one word, or does it have letters that OCR confused? A
- * letter more or less is no sign: names of functions differ so. */
+/* Was a frame's name not in the line as one word, or is it nearly a known one? Case alone is no
+ * sign ("SyS_open"). */
 static gboolean
 is_misread(const char *line, const char *read, const char *spelt)
 {
-    return !strstr(line, read) ||
-           (strlen(read) == strlen(spelt) && g_ascii_strcasecmp(read, spelt) != 0);
+    return !strstr(line, read) || g_ascii_strcasecmp(read, spelt) != 0;
 }
 
 /* One line as the kernel would have printed it, or NULL when it is so or nothing is known of it. */
@@ -253,7 +252,9 @@ is_general(const LabCrashReport *report)
     g_autoptr(GMatchInfo) match = NULL;
     const LabCrashClass *class = lab_crash_class_find(report->title, &match);
 
-    return class && lab_crash_class_is_general(class);
+    /* With a function it has a title of its own. */
+    return class && lab_crash_class_is_general(class) &&
+           !json_object_get(report->attributes, LAB_CRASH_FUNCTION);
 }
 
 /* Are the report's lines those of a text that OCR made? A machine's own log has hardly a line that
@@ -267,7 +268,7 @@ is_damaged(const LabCrashReport *report, char *const *lines)
     for (guint64 i = report->line_first ? report->line_first - 1 : 0;
          i < MIN(n, report->line_first + DAMAGE_LINES); i++)
         g_free(mend_line(lines[i], &damage));
-    return damage.damaged >= 3 && damage.damaged * 8 >= damage.sound + damage.damaged;
+    return damage.damaged >= 2 && damage.damaged * 10 >= damage.sound + damage.damaged;
 }
 
 static gboolean
@@ -277,7 +278,10 @@ is_better(const LabCrashReport *mended, const LabCrashReport *exact)
         return FALSE;
     if (!exact || (exact->corrupted && exact->frames->len == 0))
         return TRUE;
-    return is_general(exact) ? !is_general(mended) : strcmp(exact->type, mended->type) == 0;
+    if (is_general(exact))
+        return !is_general(mended);
+    /* The same answer needs no guess. */
+    return strcmp(exact->type, mended->type) == 0 && strcmp(exact->title, mended->title) != 0;
 }
 
 static void

@@ -406,7 +406,7 @@ test_noise(void)
     static const struct {
         double share;
         guint class, function;
-    } rows[] = {{0.01, 80, 60}, {0.03, 60, 35}};
+    } rows[] = {{0.01, 90, 65}, {0.03, 80, 45}};
 
     for (gsize i = 0; i < G_N_ELEMENTS(rows); i++) {
         Figures figures = {0};
