@@ -12,6 +12,7 @@ comparison_free(LabComparison *comparison)
 {
     g_free(comparison->why);
     g_free(comparison->sentence);
+    lab_crash_match_free(comparison->match);
     g_free(comparison);
 }
 
@@ -71,7 +72,7 @@ compare(LabAnalysis *analysis, LabComparisonKind kind, const LabGroup *baseline,
     comparison->kind = kind;
     comparison->baseline = baseline;
     comparison->candidate = candidate;
-    comparison->verdict = lab_verdict_of(baseline, candidate, &comparison->why);
+    comparison->verdict = lab_verdict_of(baseline, candidate, &comparison->why, &comparison->match);
     comparison->sentence = lab_comparison_sentence(comparison);
     g_ptr_array_add(analysis->comparisons, comparison);
 }
@@ -260,6 +261,15 @@ group_to_json(const LabGroup *group)
         group->time_to_crash_ms < 0 ? json_null() : json_integer(group->time_to_crash_ms));
 }
 
+static json_t *
+match_to_json(const LabCrashMatch *match)
+{
+    if (!match)
+        return json_null();
+    return json_pack("{s:s, s:f, s:o}", "verdict", lab_crash_verdict_name(match->verdict), "score",
+                     match->score, "why", lab_json_text(match->why));
+}
+
 json_t *
 lab_analysis_to_json(const LabAnalysis *analysis)
 {
@@ -272,14 +282,14 @@ lab_analysis_to_json(const LabAnalysis *analysis)
         gboolean variants = one->kind == LAB_COMPARE_VARIANTS;
 
         json_array_append_new(
-            array,
-            json_pack("{s:s, s:o, s:o, s:o, s:s, s:o, s:o, s:o, s:o}", "kind", kinds[one->kind],
-                      "recipe", lab_json_text(one->candidate->recipe), "kernel",
-                      lab_json_text(kernels ? NULL : one->candidate->kernel), "variant",
-                      lab_json_text(variants ? NULL : one->candidate->variant), "verdict",
-                      lab_verdict_name(one->verdict), "why", lab_json_text(one->why), "sentence",
-                      lab_json_text(one->sentence), "baseline", group_to_json(one->baseline),
-                      "candidate", group_to_json(one->candidate)));
+            array, json_pack("{s:s, s:o, s:o, s:o, s:s, s:o, s:o, s:o, s:o, s:o}", "kind",
+                             kinds[one->kind], "recipe", lab_json_text(one->candidate->recipe),
+                             "kernel", lab_json_text(kernels ? NULL : one->candidate->kernel),
+                             "variant", lab_json_text(variants ? NULL : one->candidate->variant),
+                             "verdict", lab_verdict_name(one->verdict), "why",
+                             lab_json_text(one->why), "sentence", lab_json_text(one->sentence),
+                             "baseline", group_to_json(one->baseline), "candidate",
+                             group_to_json(one->candidate), "crash", match_to_json(one->match)));
     }
     return array;
 }

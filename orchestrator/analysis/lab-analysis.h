@@ -7,6 +7,7 @@
 
 #include <jansson.h>
 
+#include "lab-crash-similar.h"
 #include "lab-run.h"
 
 /* Said with every comparison. */
@@ -42,6 +43,7 @@ typedef struct {
     char *title, *type;
     char **alternatives; /* never NULL */
     char *k0, *k1;
+    LabCrashTrace *trace;    /* of the crash; NULL: none */
     gint64 time_to_crash_ms; /* -1: none */
     json_t *metrics;         /* object, or NULL */
 } LabObservation;
@@ -82,7 +84,8 @@ typedef struct {
     const LabGroup *baseline;
     const LabGroup *candidate;
     LabVerdict verdict;
-    char *why;      /* one sentence with the counts */
+    char *why;            /* one sentence with the counts */
+    LabCrashMatch *match; /* of the crashes of both; NULL: not both crash */
     char *sentence; /* "on 6.1.0 default-cap fixes cap-lifted: …", metrics beside the outcomes */
 } LabComparison;
 
@@ -109,9 +112,12 @@ GPtrArray *lab_analysis_read_run(LabRun *run, GError **error);
 /* TRUE when a comparison says regressed: the exit status of `compare`. */
 gboolean lab_analysis_has_regression(const LabAnalysis *analysis);
 
-/* [{"kind","recipe","kernel","variant","baseline":{…},"candidate":{…},"verdict","why","sentence"}]
- */
+/* [{"kind","recipe","kernel","variant","baseline":{…},"candidate":{…},"verdict","why","sentence",
+ *   "crash":{"verdict","score","why"}|null}] */
 json_t *lab_analysis_to_json(const LabAnalysis *analysis);
+
+/* The score from which crashes are similar: the user's configuration, read once. */
+double lab_analysis_threshold(void);
 
 /* The median of a metric, NAN when no run has it. */
 double lab_group_metric(const LabGroup *group, const char *name);

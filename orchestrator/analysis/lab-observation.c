@@ -39,6 +39,7 @@ lab_observation_free(LabObservation *observation)
     g_strfreev(observation->alternatives);
     g_free(observation->k0);
     g_free(observation->k1);
+    lab_crash_trace_free(observation->trace);
     json_decref(observation->metrics);
     g_free(observation);
 }
@@ -62,6 +63,7 @@ lab_observation_set_result(LabObservation *observation, const json_t *result)
     observation->alternatives = lab_json_to_strv(lab_json_member(crash, "alternatives"));
     observation->k0 = g_strdup(lab_json_string(signature, "k0"));
     observation->k1 = g_strdup(lab_json_string(signature, "k1"));
+    observation->trace = lab_crash_trace_new_from_json(crash);
     observation->time_to_crash_ms = lab_json_int(result, "time_to_crash_ms", -1);
     /* A pass without it is worth nothing; a recipe without a condition has null here. */
     observation->reached = lab_json_bool(lab_json_member(result, "reached"), "held", TRUE);

@@ -5,7 +5,9 @@
 #include <math.h>
 #include <string.h>
 
+#include "lab-config.h"
 #include "lab-json.h"
+#include "lab-log.h"
 
 const char *
 lab_verdict_name(LabVerdict verdict)
@@ -35,67 +37,65 @@ silence(const LabGroup *group, const char *side)
     return g_strdup_printf("the %s has no result yet", side);
 }
 
-/* A lockup or hang is a set of traces: two single ones may differ and be one bug. */
-static gboolean
-is_hang(const LabObservation *crash)
+double
+lab_analysis_threshold(void)
 {
-    static const char *const types[] = {"soft-lockup", "hard-lockup", "rcu-stall", "hung-task"};
+    static gsize once = 0;
+    static double threshold = LAB_CRASH_THRESHOLD;
 
-    for (gsize i = 0; i < G_N_ELEMENTS(types); i++)
-        if (g_strcmp0(crash->type, types[i]) == 0)
-            return TRUE;
-    return FALSE;
+    if (g_once_init_enter(&once)) {
+        g_autoptr(GError) error = NULL;
+        LabConfig config;
+
+        if (lab_config_load(&config, &error))
+            threshold = config.similarity_threshold;
+        else
+            lab_warn("%s", error->message);
+        g_once_init_leave(&once, 1);
+    }
+    return threshold;
 }
 
-static gboolean
-names_meet(const LabObservation *a, const LabObservation *b)
+/* The traces of a group's crashes, borrowed. */
+static GPtrArray *
+crash_traces(const LabGroup *group)
 {
-    if (!a->title || !b->title)
-        return FALSE;
-    if (strcmp(a->title, b->title) == 0 ||
-        g_strv_contains((const char *const *)a->alternatives, b->title) ||
-        g_strv_contains((const char *const *)b->alternatives, a->title))
-        return TRUE;
-    for (char **name = a->alternatives; *name; name++)
-        if (g_strv_contains((const char *const *)b->alternatives, *name))
-            return TRUE;
-    return FALSE;
-}
+    GPtrArray *traces = g_ptr_array_new();
 
-static LabVerdict
-compare_crashes(const LabGroup *baseline, const LabGroup *candidate, char **why)
-{
-    const LabObservation *a = baseline->typical;
-    const LabObservation *b = candidate->typical;
+    for (guint i = 0; i < group->observations->len; i++) {
+        const LabObservation *one = group->observations->pdata[i];
 
-    if (a->k0 && g_strcmp0(a->k0, b->k0) == 0) {
-        *why = g_strdup_printf("both crash with signature %s", a->k0);
-        return LAB_VERDICT_STILL_SAME_CRASH;
+        if (one->state == LAB_STATE_RAN && one->outcome == LAB_OUTCOME_CRASH && one->trace)
+            g_ptr_array_add(traces, one->trace);
     }
-    if (names_meet(a, b)) {
-        *why = g_strdup("both crash, and their titles or alternatives meet");
-        return LAB_VERDICT_STILL_SAME_CRASH;
-    }
-    if (is_hang(a) && g_strcmp0(a->type, b->type) == 0 &&
-        MIN(baseline->crashes, candidate->crashes) < 3) {
-        *why = g_strdup_printf("both are a %s, in different functions, and seen fewer than three "
-                               "times: one trace does not tell hangs apart",
-                               a->type);
-        return LAB_VERDICT_INCONCLUSIVE;
-    }
-    *why = g_strdup_printf("signatures differ: %s and %s", a->k0 ? a->k0 : "none",
-                           b->k0 ? b->k0 : "none");
-    return LAB_VERDICT_STILL_DIFFERENT_CRASH;
+    return traces;
 }
 
 static LabVerdict
-both_bad(const LabGroup *baseline, const LabGroup *candidate, char **why)
+compare_crashes(const LabGroup *baseline, const LabGroup *candidate, char **why,
+                LabCrashMatch **match)
+{
+    g_autoptr(GPtrArray) a = crash_traces(baseline);
+    g_autoptr(GPtrArray) b = crash_traces(candidate);
+
+    *match = lab_crash_match_new_named(a, "the baseline", b, "the candidate",
+                                       lab_analysis_threshold(), NULL);
+    *why = g_strdup_printf("both crash; %s", (*match)->why);
+    if ((*match)->verdict == LAB_CRASH_SAME)
+        return LAB_VERDICT_STILL_SAME_CRASH;
+    if ((*match)->verdict == LAB_CRASH_DIFFERENT)
+        return LAB_VERDICT_STILL_DIFFERENT_CRASH;
+    return LAB_VERDICT_INCONCLUSIVE;
+}
+
+static LabVerdict
+both_bad(const LabGroup *baseline, const LabGroup *candidate, char **why, LabCrashMatch **match)
 {
     const char *a = lab_outcome_name(baseline->typical->outcome);
     const char *b = lab_outcome_name(candidate->typical->outcome);
 
     if (baseline->crashes && candidate->crashes)
-        return compare_crashes(baseline, candidate, why);
+        return compare_crashes(baseline, candidate, why, match);
     if (strcmp(a, b) == 0)
         *why = g_strdup_printf("both end in %s", a);
     else
@@ -104,11 +104,13 @@ both_bad(const LabGroup *baseline, const LabGroup *candidate, char **why)
 }
 
 LabVerdict
-lab_verdict_of(const LabGroup *baseline, const LabGroup *candidate, char **why)
+lab_verdict_of(const LabGroup *baseline, const LabGroup *candidate, char **why,
+               LabCrashMatch **match)
 {
     const LabGroup *groups[] = {baseline, candidate};
     static const char *const sides[] = {"baseline", "candidate"};
 
+    *match = NULL;
     for (gsize i = 0; i < 2; i++) {
         const LabGroup *group = groups[i];
 
@@ -128,7 +130,7 @@ lab_verdict_of(const LabGroup *baseline, const LabGroup *candidate, char **why)
         }
     }
     if (baseline->bad && candidate->bad)
-        return both_bad(baseline, candidate, why);
+        return both_bad(baseline, candidate, why, match);
     *why = g_strdup_printf("baseline bad in %u of %u runs, candidate in %u of %u", baseline->bad,
                            baseline->usable, candidate->bad, candidate->usable);
     if (!baseline->bad && !candidate->bad)
@@ -227,6 +229,8 @@ lab_comparison_sentence(const LabComparison *comparison)
         append_side(text, a);
         g_string_append(text, " → ");
         append_side(text, b);
+        if (comparison->match && comparison->match->verdict != LAB_CRASH_SAME)
+            g_string_append_printf(text, "; %s", comparison->match->why);
     }
     append_metrics(text, comparison);
     return g_string_free(text, FALSE);

@@ -91,6 +91,7 @@ lab_crash_class_meets(const LabCrashTrace *a, const LabCrashTrace *b)
 /* --- two sides --- */
 
 typedef struct {
+    const char *name;  /* "A" */
     GPtrArray *traces; /* borrowed, those that can be trusted */
     guint corrupted;
     guint meeting; /* whose names meet one of the other side */
@@ -98,9 +99,9 @@ typedef struct {
 } Side;
 
 static void
-side_set(Side *side, const GPtrArray *all)
+side_set(Side *side, const char *name, const GPtrArray *all)
 {
-    *side = (Side){.traces = g_ptr_array_new()};
+    *side = (Side){.name = name, .traces = g_ptr_array_new()};
     for (guint i = 0; i < all->len; i++) {
         LabCrashTrace *trace = all->pdata[i];
 
@@ -174,20 +175,17 @@ compare_sides(LabCrashMatch *match, Side *a, Side *b, const LabCrashKnown *known
 
 /* A side has nothing that could be compared. */
 static gboolean
-is_silent(LabCrashMatch *match, const GPtrArray *all, const Side *side, const char *name)
+is_silent(const GPtrArray *all, const Side *side, char **why, const LabCrashTrace **shown)
 {
     if (side->traces->len)
         return FALSE;
-    match->why =
-        side->corrupted
-            ? g_strdup_printf("the report of %s is damaged: its frames cannot be trusted", name)
-            : g_strdup_printf("%s shows no crash", name);
-    for (guint i = 0; i < all->len; i++) {
-        const LabCrashTrace **shown = *name == 'A' ? &match->a : &match->b;
-
+    *why = side->corrupted
+               ? g_strdup_printf("the report of %s is damaged: its frames cannot be trusted",
+                                 side->name)
+               : g_strdup_printf("%s shows no crash", side->name);
+    for (guint i = 0; i < all->len; i++)
         if (all->pdata[i] && !*shown)
             *shown = all->pdata[i];
-    }
     return TRUE;
 }
 
@@ -197,8 +195,8 @@ counts(const Side *a, const Side *b)
 {
     if (a->traces->len == 1 && b->traces->len == 1)
         return g_strdup("");
-    return g_strdup_printf(" (so do %u of %u traces of A and %u of %u of B)", a->meeting,
-                           a->traces->len, b->meeting, b->traces->len);
+    return g_strdup_printf(" (so do %u of %u traces of %s and %u of %u of %s)", a->meeting,
+                           a->traces->len, a->name, b->meeting, b->traces->len, b->name);
 }
 
 /* At least half of either side's traces have a partner. */
@@ -244,11 +242,11 @@ judge_hang(LabCrashMatch *match, const Side *a, const Side *b, const Closeness *
 
 /* g_free. */
 static char *
-without_frames(const LabCrashMatch *match)
+without_frames(const LabCrashMatch *match, const Side *a, const Side *b)
 {
-    const char *who = match->a->stack->len ? "B has" : match->b->stack->len ? "A has" : "both have";
+    const char *who = match->a->stack->len ? b->name : match->b->stack->len ? a->name : NULL;
 
-    return g_strdup_printf("%s no frames to compare%s", who,
+    return g_strdup_printf("%s %s no frames to compare%s", who ? who : "both", who ? "has" : "have",
                            common_name(match->a, match->b)
                                ? ", and a title without a function names a class and no bug"
                                : "");
@@ -267,15 +265,15 @@ judge(LabCrashMatch *match, const Side *a, const Side *b, const Closeness *best,
         match->verdict = LAB_CRASH_SIMILAR;
         match->why = g_strdup_printf("some of each are one crash: %s%s", meet, tail);
     } else if (match->a->stack->len == 0 || match->b->stack->len == 0) {
-        match->why = without_frames(match);
+        match->why = without_frames(match, a, b);
     } else {
         judge_score(match, best->score, threshold);
     }
 }
 
 LabCrashMatch *
-lab_crash_match_new(const GPtrArray *all_a, const GPtrArray *all_b, double threshold,
-                    const LabCrashKnown *known)
+lab_crash_match_new_named(const GPtrArray *all_a, const char *name_a, const GPtrArray *all_b,
+                          const char *name_b, double threshold, const LabCrashKnown *known)
 {
     LabCrashMatch *match = g_new0(LabCrashMatch, 1);
     Closeness best;
@@ -283,9 +281,10 @@ lab_crash_match_new(const GPtrArray *all_a, const GPtrArray *all_b, double thres
     gboolean hang_a, hang_b;
 
     match->verdict = LAB_CRASH_INCONCLUSIVE;
-    side_set(&a, all_a);
-    side_set(&b, all_b);
-    if (!is_silent(match, all_a, &a, "A") && !is_silent(match, all_b, &b, "B")) {
+    side_set(&a, name_a, all_a);
+    side_set(&b, name_b, all_b);
+    if (!is_silent(all_a, &a, &match->why, &match->a) &&
+        !is_silent(all_b, &b, &match->why, &match->b)) {
         compare_sides(match, &a, &b, known, &best);
         hang_a = lab_crash_trace_is_hang(match->a);
         hang_b = lab_crash_trace_is_hang(match->b);
@@ -304,4 +303,11 @@ lab_crash_match_new(const GPtrArray *all_a, const GPtrArray *all_b, double thres
     g_ptr_array_unref(a.traces);
     g_ptr_array_unref(b.traces);
     return match;
+}
+
+LabCrashMatch *
+lab_crash_match_new(const GPtrArray *a, const GPtrArray *b, double threshold,
+                    const LabCrashKnown *known)
+{
+    return lab_crash_match_new_named(a, "A", b, "B", threshold, known);
 }

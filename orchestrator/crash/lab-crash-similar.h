@@ -95,6 +95,10 @@ const char *lab_crash_verdict_name(LabCrashVerdict verdict);
  * 'known' may be NULL. */
 LabCrashMatch *lab_crash_match_new(const GPtrArray *a, const GPtrArray *b, double threshold,
                                    const LabCrashKnown *known);
+/* The same with other words for A and B in the reason. */
+LabCrashMatch *
+lab_crash_match_new_named(const GPtrArray *a, const char *name_a, const GPtrArray *b,
+                          const char *name_b, double threshold, const LabCrashKnown *known);
 void lab_crash_match_free(LabCrashMatch *match);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(LabCrashMatch, lab_crash_match_free)
 

@@ -66,8 +66,11 @@ put_header(const LabReport *report, GString *out)
              report->kernels->len);
     put_counts(report, out);
     g_string_append(out, "<nav aria-label=\"Parts\"><a href=\"#differs\">What differs</a> "
-                         "<a href=\"#matrix\">Matrix</a> <a href=\"#pictures\">Pictures</a> "
-                         "<a href=\"#cells\">Cells</a> <a href=\"#environment\">Environment</a>"
+                         "<a href=\"#matrix\">Matrix</a> ");
+    if (report->crashes->len)
+        g_string_append(out, "<a href=\"#crashes\">Crashes</a> ");
+    g_string_append(out, "<a href=\"#pictures\">Pictures</a> <a href=\"#cells\">Cells</a> <a "
+                         "href=\"#environment\">Environment</a>"
                          "</nav>\n</header>\n<main>\n");
 }
 
@@ -141,6 +144,7 @@ write_html(const LabReport *report, GString *out, GError **error)
     lab_html_differs(report, out);
     lab_html_matrix(report, out);
     put_unjudged(report, out);
+    lab_html_crashes(report, out);
     lab_html_pictures(report, out);
     lab_html_cells(report, out);
     put_environment(report, out);

@@ -24,12 +24,13 @@ dump_to_json(const LabReport *report, const LabReportCell *cell, const json_t *r
     const char *file = lab_json_string(dump, "path");
     g_autofree char *directory = lab_run_cell_directory(report->run, cell->cell);
     g_autofree char *path = file ? g_build_filename(directory, file, NULL) : NULL;
+    gboolean gone = lab_report_dump_is_gone(cell, dump);
     json_t *out = json_object();
 
     for (gsize i = 0; i < G_N_ELEMENTS(keys); i++)
         copy(out, keys[i], dump);
-    json_object_set_new(out, "path", cell->dump_removed ? json_null() : lab_json_text(path));
-    json_object_set_new(out, "removed", json_boolean(cell->dump_removed));
+    json_object_set_new(out, "path", gone ? json_null() : lab_json_text(path));
+    json_object_set_new(out, "removed", json_boolean(gone));
     return out;
 }
 
@@ -76,6 +77,39 @@ cell_to_json(const LabReport *report, const LabReportCell *cell)
 }
 
 static json_t *
+crash_to_json(const LabReportCrash *crash)
+{
+    json_t *cells = json_array();
+    json_t *whys = json_array();
+    json_t *apart = json_array();
+
+    for (guint i = 0; i < crash->cells->len; i++)
+        json_array_append_new(cells,
+                              lab_json_text(((LabReportCell *)crash->cells->pdata[i])->cell->id));
+    for (guint i = 0; i < crash->whys->len; i++)
+        json_array_append_new(whys, lab_json_text(crash->whys->pdata[i]));
+    for (guint i = 0; i < crash->apart->len; i++) {
+        const LabReportApart *one = crash->apart->pdata[i];
+
+        json_array_append_new(apart, json_pack("{s:i, s:s, s:o}", "crash", (int)one->other,
+                                               "verdict", lab_crash_verdict_name(one->verdict),
+                                               "why", lab_json_text(one->why)));
+    }
+    return json_pack("{s:o, s:o, s:o, s:b, s:o}", "title", lab_json_text(crash->title), "cells",
+                     cells, "why", whys, "uncertain", crash->uncertain, "apart", apart);
+}
+
+static json_t *
+crashes_to_json(const LabReport *report)
+{
+    json_t *out = json_array();
+
+    for (guint i = 0; i < report->crashes->len; i++)
+        json_array_append_new(out, crash_to_json(report->crashes->pdata[i]));
+    return out;
+}
+
+static json_t *
 counts_to_json(const LabReport *report)
 {
     json_t *out = json_pack("{s:i, s:i, s:i}", "cells", (int)report->cells->len, "ran",
@@ -103,6 +137,7 @@ write_json(const LabReport *report, GString *out, GError **error)
     for (guint i = 0; i < report->cells->len; i++)
         json_array_append_new(cells, cell_to_json(report, report->cells->pdata[i]));
     json_object_set_new(root, "cells", cells);
+    json_object_set_new(root, "crashes", crashes_to_json(report));
     json_object_set_new(root, "comparisons", lab_analysis_to_json(report->analysis));
     json_object_set_new(root, "environment",
                         json_pack("{s:o, s:O}", "host", host ? json_incref(host) : json_object(),

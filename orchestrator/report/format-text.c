@@ -36,6 +36,31 @@ put(const LabReport *report, GString *out, const char *word, const char *text, g
         g_string_append_c(out, ' ');
 }
 
+/* 'text' over lines of 80 columns, from the second on at column 'indent'; the first begins at
+ * 'column'. */
+static void
+put_wrapped(const LabReport *report, GString *out, const char *text, guint indent, guint column)
+{
+    g_auto(GStrv) words = g_strsplit(text, " ", -1);
+    gboolean first = TRUE;
+
+    for (char **word = words; *word; word++) {
+        guint length = (guint)g_utf8_strlen(*word, -1);
+
+        if (!first && column + 1 + length > 80) {
+            g_string_append_printf(out, "\n%*s", (int)indent, "");
+            column = indent;
+            first = TRUE;
+        }
+        if (!first)
+            g_string_append_c(out, ' ');
+        put(report, out, NULL, *word, 0);
+        column += length + !first;
+        first = FALSE;
+    }
+    g_string_append_c(out, '\n');
+}
+
 static void
 heading(const LabReport *report, GString *out, const char *text)
 {
@@ -88,8 +113,7 @@ put_comparisons(const LabReport *report, GString *out, LabComparisonKind kind, c
         }
         g_string_append(out, "  ");
         put(report, out, lab_verdict_name(one->verdict), lab_verdict_name(one->verdict), 23);
-        put(report, out, NULL, one->sentence, 0);
-        g_string_append_c(out, '\n');
+        put_wrapped(report, out, one->sentence, 25, 25);
     }
     if (same)
         g_string_append_printf(out, "  no difference in %u of %u comparisons\n", same, n);
@@ -169,7 +193,8 @@ put_dump(const LabReportCell *cell, const json_t *result, GString *out)
 
     if (method)
         g_string_append_printf(out, "; dump by %s, %s in %s%s", method, size, time,
-                               cell->dump_removed ? ", removed (one is kept per signature)" : "");
+                               lab_report_dump_is_gone(cell, dump) ? ", removed by keep policy"
+                                                                   : "");
     if (why_not)
         g_string_append_printf(out, "; no kdump: %s", why_not);
 }
@@ -200,9 +225,139 @@ put_cells(const LabReport *report, GString *out)
         put_dump(cell, result, line);
         g_string_append_printf(out, "  %s  ", cell->cell->id);
         put(report, out, word, word, 13);
-        put(report, out, NULL, line->str, 0);
-        g_string_append(out, lab_brief_is_unexpected(cell->brief) ? " (unexpected)\n" : "\n");
+        if (lab_brief_is_unexpected(cell->brief))
+            g_string_append(line, " (unexpected)");
+        put_wrapped(report, out, line->str, 29, 29);
     }
+}
+
+static void
+put_line(const LabReport *report, GString *out, const char *name, const char *text)
+{
+    g_string_append_printf(out, "      %-8s", name);
+    put_wrapped(report, out, text, 14, 14);
+}
+
+/* "CLASS in f" of each report before or after the cause, the harmless ones apart. */
+static void
+put_reports(const LabReport *report, GString *out, const json_t *crash, const char *place)
+{
+    json_t *reports = lab_json_member(crash, "reports");
+    json_t *one;
+    size_t index;
+    guint harmless = 0;
+
+    json_array_foreach (reports, index, one) {
+        const char *title = lab_json_string(one, "title");
+
+        if (!title || strcmp(lab_report_place(crash, one), place) != 0)
+            continue;
+        if (!lab_json_bool(one, "harmless", FALSE))
+            put_line(report, out, place, title);
+        else
+            harmless++;
+    }
+    json_array_foreach (reports, index, one) {
+        g_autofree char *text = NULL;
+        const char *title = lab_json_string(one, "title");
+
+        if (!harmless || !title || !lab_json_bool(one, "harmless", FALSE) ||
+            strcmp(lab_report_place(crash, one), place) != 0)
+            continue;
+        text = g_strdup_printf("%s (%s)", title, lab_report_harmless(place));
+        put_line(report, out, place, text);
+    }
+}
+
+#define TEXT_FRAMES 8
+
+static void
+put_frames(const LabReport *report, GString *out, const LabCrashTrace *trace)
+{
+    g_autoptr(GString) text = g_string_new(NULL);
+
+    for (guint i = 0; i < MIN(trace->stack->len, TEXT_FRAMES); i++) {
+        const LabCrashFrame *frame = trace->stack->pdata[i];
+
+        g_string_append_printf(text, "%s%s%s%s%s", i ? " < " : "", frame->function,
+                               frame->module ? "[" : "", frame->module ? frame->module : "",
+                               frame->module ? "]" : "");
+    }
+    if (trace->stack->len > TEXT_FRAMES)
+        g_string_append(text, " …");
+    if (text->len)
+        put_line(report, out, "frames", text->str);
+}
+
+static void
+put_crash(const LabReport *report, GString *out, guint number)
+{
+    const LabReportCrash *crash = report->crashes->pdata[number];
+    const LabReportCell *first = crash->cells->pdata[0];
+    g_autoptr(json_t) result = lab_report_cell_result(report, first);
+    const json_t *told = lab_json_member(result, "crash");
+    g_autofree char *flags = lab_report_crash_flags(told);
+    const json_t *other = lab_json_member(told, "other");
+
+    g_string_append_printf(out, "  %2u. ", number + 1);
+    put_wrapped(report, out, crash->title, 6, 6);
+    for (guint i = 0; i < crash->cells->len; i++) {
+        const LabReportCell *cell = crash->cells->pdata[i];
+        g_autofree char *text = g_strdup_printf(
+            "%s  %s  %s/%s%s%s", cell->cell->id, cell->cell->release, cell->cell->recipe,
+            cell->cell->variant, strcmp(cell->observation->title, crash->title) != 0 ? ": " : "",
+            strcmp(cell->observation->title, crash->title) != 0 ? cell->observation->title : "");
+
+        if (i == 12) {
+            g_string_append_printf(out, "              and %u more cells\n", crash->cells->len - i);
+            break;
+        }
+        put_line(report, out, i ? "" : "cells", text);
+    }
+    for (guint i = 0; i < crash->whys->len; i++)
+        put_line(report, out,
+                 i                       ? ""
+                 : crash->cells->len > 1 ? "one as"
+                                         : "note",
+                 crash->whys->pdata[i]);
+    for (guint i = 0; i < crash->apart->len; i++) {
+        const LabReportApart *apart = crash->apart->pdata[i];
+        g_autofree char *text = g_strdup_printf("crash %u is %s: %s", apart->other + 1,
+                                                lab_crash_verdict_name(apart->verdict), apart->why);
+
+        /* Each pair is told once. */
+        if (apart->other > number)
+            put_line(report, out, "but", text);
+    }
+    put_frames(report, out, first->observation->trace);
+    put_reports(report, out, told, "before");
+    put_reports(report, out, told, "after");
+    if (*flags)
+        put_line(report, out, "flags", flags);
+    if (json_is_object(other)) {
+        const char *title = lab_json_string(other, "title");
+        g_autofree char *text =
+            g_strdup_printf("the %s shows %s%s%s", lab_json_string(other, "source"),
+                            title ? "'" : "no crash", title ? title : "", title ? "'" : "");
+
+        put_line(report, out, "but", text);
+    }
+}
+
+/* So many are shown: the rest is in the JSON report. */
+#define TEXT_CRASHES 40
+
+static void
+put_crashes(const LabReport *report, GString *out)
+{
+    if (!report->crashes->len)
+        return;
+    heading(report, out, "Crashes");
+    for (guint i = 0; i < MIN(report->crashes->len, TEXT_CRASHES); i++)
+        put_crash(report, out, i);
+    if (report->crashes->len > TEXT_CRASHES)
+        g_string_append_printf(out, "  and %u more: see the JSON report\n",
+                               report->crashes->len - TEXT_CRASHES);
 }
 
 static gboolean
@@ -218,6 +373,7 @@ write_text(const LabReport *report, GString *out, GError **error)
         g_string_append(out, "  (" LAB_ANALYSIS_RULE ")\n");
     heading(report, out, "Matrix");
     put_matrix(report, out);
+    put_crashes(report, out);
     if (lab_report_count(report, "pass") < report->cells->len) {
         heading(report, out, "Cells that did not pass");
         put_cells(report, out);

@@ -9,6 +9,8 @@
 #define DETAILS_MAX 400
 /* And above so many, the page would be too long to open: the rest is in the JSON report. */
 #define CELLS_MAX 5000
+/* Frames of one crash. */
+#define FRAMES_MAX 24
 
 static void
 put_fact(GString *out, const char *name, const char *value)
@@ -27,44 +29,93 @@ put_time(GString *out, const char *name, gint64 ms)
 }
 
 static void
-put_crash(const json_t *crash, GString *out)
+put_frames(const json_t *crash, GString *out)
 {
-    const json_t *signature = lab_json_member(crash, "signature");
     json_t *frames = lab_json_member(crash, "frames");
-    json_t *reports = lab_json_member(crash, "reports");
     json_t *one;
     size_t index;
 
+    if (!json_array_size(frames))
+        return;
+    g_string_append(out, "<ol class=\"frames\">\n");
+    json_array_foreach (frames, index, one) {
+        const char *module = lab_json_string(one, "module");
+
+        if (index == FRAMES_MAX)
+            break;
+        lab_html(out, "<li%s>%s%s%s%s</li>\n",
+                 lab_json_bool(one, "reliable", TRUE) ? "" : " class=dim",
+                 lab_json_string(one, "function"), module ? " [" : "", module ? module : "",
+                 module ? "]" : "");
+    }
+    g_string_append(out, "</ol>\n");
+    if (json_array_size(frames) > FRAMES_MAX)
+        lab_html(out, "<p class=\"dim\">and %u more frames</p>\n",
+                 (guint)json_array_size(frames) - FRAMES_MAX);
+}
+
+/* The reports of one place; what only follows from the cause stands apart, and last. */
+static void
+put_reports(const json_t *crash, const char *place, const char *heading, GString *out)
+{
+    json_t *reports = lab_json_member(crash, "reports");
+    json_t *one;
+    size_t index;
+    guint n = 0;
+
+    for (int harmless = 0; harmless < 2; harmless++)
+        json_array_foreach (reports, index, one) {
+            if (strcmp(lab_report_place(crash, one), place) != 0 ||
+                lab_json_bool(one, "harmless", FALSE) != harmless)
+                continue;
+            if (n++ == 0)
+                lab_html(out, "<h4>%s</h4>\n<ul class=\"reports\">\n", heading);
+            lab_html(out, "<li%s>line %d: %s%s%s%s</li>\n", harmless ? " class=dim" : "",
+                     (int)lab_json_int(one, "line_first", 0), lab_json_string(one, "title"),
+                     harmless ? " (" : "", harmless ? lab_report_harmless(place) : "",
+                     harmless ? ")" : "");
+        }
+    if (n)
+        g_string_append(out, "</ul>\n");
+}
+
+static void
+put_other(const json_t *other, GString *out)
+{
+    const char *title = lab_json_string(other, "title");
+
+    if (json_is_object(other))
+        lab_html(out, "<p>The %s shows %s<code class=\"title\">%s</code></p>\n",
+                 lab_json_string(other, "source"), title ? "another: " : "no crash",
+                 title ? title : "");
+}
+
+void
+lab_html_crash(const json_t *crash, GString *out)
+{
+    const json_t *signature = lab_json_member(crash, "signature");
+    const char *source = lab_json_string(crash, "source");
+    g_autofree char *flags = NULL;
+
     if (!json_is_object(crash))
         return;
+    flags = lab_report_crash_flags(crash);
     lab_html(out,
              "<div class=\"part\"><h4>Crash</h4>\n<p><code class=\"title\">%s</code> <span "
-             "class=\"dim\">%s, "
-             "lines %d–%d, k0 <code>%s</code></span></p>\n",
+             "class=\"dim\">%s, lines %d–%d%s%s, k0 <code>%s</code></span></p>\n",
              lab_json_string(crash, "title"), lab_json_string(crash, "type"),
              (int)lab_json_int(crash, "line_first", 0), (int)lab_json_int(crash, "line_last", 0),
+             source ? " of the " : "",
+             !source                         ? ""
+             : strcmp(source, "vmcore") == 0 ? "vmcore's dmesg"
+                                             : source,
              lab_json_string(signature, "k0"));
-    if (json_array_size(frames)) {
-        g_string_append(out, "<ol class=\"frames\">\n");
-        json_array_foreach (frames, index, one) {
-            const char *module = lab_json_string(one, "module");
-
-            if (index == 24)
-                break;
-            lab_html(out, "<li%s>%s%s%s%s</li>\n",
-                     lab_json_bool(one, "reliable", TRUE) ? "" : " class=dim",
-                     lab_json_string(one, "function"), module ? " [" : "", module ? module : "",
-                     module ? "]" : "");
-        }
-        g_string_append(out, "</ol>\n");
-    }
-    if (json_array_size(reports) > 1) {
-        g_string_append(out, "<p>All reports, in order:</p>\n<ol>\n");
-        json_array_foreach (reports, index, one)
-            lab_html(out, "<li>line %d: %s</li>\n", (int)lab_json_int(one, "line_first", 0),
-                     lab_json_string(one, "title"));
-        g_string_append(out, "</ol>\n");
-    }
+    if (*flags)
+        lab_html(out, "<p class=\"flags\"><strong>%s</strong></p>\n", flags);
+    put_other(lab_json_member(crash, "other"), out);
+    put_frames(crash, out);
+    put_reports(crash, "before", "Reported before", out);
+    put_reports(crash, "after", "Reported after", out);
     g_string_append(out, "</div>\n");
 }
 
@@ -87,8 +138,8 @@ put_dump(const LabReportCell *cell, const json_t *dump, GString *out)
     put_fact(out, "detail", lab_json_string(dump, "detail"));
     if (lab_json_bool(dump, "capture_kernel_state", FALSE))
         put_fact(out, "holds", "the capture kernel's state");
-    if (cell->dump_removed)
-        put_fact(out, "kept", "no: one dump is kept per signature");
+    if (lab_report_dump_is_gone(cell, dump))
+        put_fact(out, "kept", "no: removed by keep policy");
     put_fact(out, "makedumpfile", lab_json_string(check, "makedumpfile"));
     put_fact(out, "crash(8)", lab_json_string(check, "crash"));
     g_string_append(out, "</dl></div>\n");
@@ -215,7 +266,7 @@ put_details(const LabReport *report, const LabReportCell *cell, GString *out)
     g_string_append(out, "<dt>evidence</dt><dd>");
     lab_html_evidence(report, cell, TRUE, out);
     g_string_append(out, "</dd>\n</dl></div>\n");
-    put_crash(lab_json_member(result, "crash"), out);
+    lab_html_crash(lab_json_member(result, "crash"), out);
     put_dump(cell, lab_json_member(result, "dump"), out);
     put_values("Measured", lab_json_member(result, "metrics"), out);
     put_values("vmstat, change", lab_json_member(result, "vmstat"), out);

@@ -13,8 +13,12 @@ void lab_html_badge(GString *out, const char *word, const char *text);
 
 void lab_html_differs(const LabReport *report, GString *out);
 void lab_html_matrix(const LabReport *report, GString *out);
+void lab_html_crashes(const LabReport *report, GString *out);
 void lab_html_pictures(const LabReport *report, GString *out);
 void lab_html_cells(const LabReport *report, GString *out);
+
+/* A result's "crash": title, flags, frames, what was reported before and after. NULL: nothing. */
+void lab_html_crash(const json_t *crash, GString *out);
 
 /* Links to the cell's files that are there. 'all' FALSE: console and vmcore only. */
 void

@@ -28,6 +28,7 @@ lab_report_free(LabReport *report)
 {
     if (!report)
         return;
+    g_clear_pointer(&report->crashes, g_ptr_array_unref);
     g_ptr_array_unref(report->cells);
     g_ptr_array_unref(report->kernels);
     g_ptr_array_unref(report->rows);
@@ -81,6 +82,15 @@ find_evidence(LabRun *run, const LabRunCell *cell)
             found |= 1u << i;
     }
     return found;
+}
+
+static gboolean
+has_dump(const LabReportCell *cell)
+{
+    for (guint i = 0; i < lab_n_evidence_files; i++)
+        if (strcmp(lab_evidence_files[i].name, "vmcore") == 0)
+            return (cell->evidence & (1u << i)) != 0;
+    return FALSE;
 }
 
 static void
@@ -159,6 +169,7 @@ lab_report_new(LabRun *run, const char *baseline_kernel, GError **error)
         cell->evidence = find_evidence(run, cell->cell);
         done = g_hash_table_lookup(journal, cell->cell->id);
         cell->dump_removed = done && done->dump_removed;
+        cell->has_dump = has_dump(cell);
         g_ptr_array_add(report->cells, cell);
         add_once(report->kernels, cell->cell->kernel);
         add_row(report->rows, cell->cell, cell->baseline);
@@ -167,6 +178,7 @@ lab_report_new(LabRun *run, const char *baseline_kernel, GError **error)
     }
     if (!report->facts)
         report->facts = json_object();
+    report->crashes = lab_report_find_crashes(report);
     return g_steal_pointer(&report);
 }
 

@@ -16,6 +16,7 @@ typedef struct {
     LabBrief *brief;
     gboolean baseline;
     gboolean dump_removed; /* kept once per signature: this one is gone */
+    gboolean has_dump;     /* the file is there */
     guint evidence;        /* LabEvidenceFile bits of the files that are there */
 } LabReportCell;
 
@@ -27,6 +28,22 @@ typedef struct {
 
 extern const LabEvidenceFile lab_evidence_files[];
 extern const guint lab_n_evidence_files;
+
+/* Why a crash is not, or not certainly, another one. */
+typedef struct {
+    guint other; /* index in LabReport.crashes */
+    LabCrashVerdict verdict;
+    char *why;
+} LabReportApart;
+
+/* A bug, as far as signatures and stacks tell: cells of any kernel and variant. */
+typedef struct {
+    const char *title;  /* the most frequent; as read from the guest, not cleaned; borrowed */
+    GPtrArray *cells;   /* LabReportCell, borrowed */
+    GPtrArray *whys;    /* char *: why they are one; empty for a single cell */
+    gboolean uncertain; /* the last reason says so */
+    GPtrArray *apart;   /* LabReportApart: crashes of its class or recipe */
+} LabReportCrash;
 
 /* One row of the matrix: what is run on each kernel. */
 typedef struct {
@@ -40,6 +57,7 @@ typedef struct {
     GPtrArray *cells;   /* LabReportCell, in running order */
     GPtrArray *kernels; /* char * ids, in running order; borrowed */
     GPtrArray *rows;    /* LabReportRow, in running order */
+    GPtrArray *crashes; /* LabReportCrash, the one that most cells have first */
     guint ran, infra, skipped, missing, unexpected;
     guint outcomes[LAB_OUTCOME_INCONCLUSIVE + 1]; /* of those that ran */
     json_t *facts;                                /* facts of result.json that all cells share */
@@ -85,6 +103,19 @@ typedef struct {
 extern const LabReportFormat *const lab_report_formats[];
 /* NULL: no such format. */
 const LabReportFormat *lab_report_format_find(const char *name);
+
+/* What the flags of a result's crash mean; "" for none. g_free. */
+char *lab_report_crash_flags(const json_t *crash);
+/* "before", "cause" or "after" of an element of its "reports"; borrowed. */
+const char *lab_report_place(const json_t *crash, const json_t *one);
+/* What a harmless report of that place is to the cause. Static. */
+const char *lab_report_harmless(const char *place);
+/* The result names a dump that is there no more. */
+gboolean lab_report_dump_is_gone(const LabReportCell *cell, const json_t *dump);
+
+/* Below: between the files of the room. */
+GPtrArray *lab_report_find_crashes(const LabReport *report);
+void lab_report_crash_free(LabReportCrash *crash);
 
 /* Writes runs/RUN/report.EXTENSION; links in it are relative. */
 gboolean lab_report_write(const LabReport *report, const LabReportFormat *format, GError **error);

@@ -37,13 +37,31 @@ is "every cell is there, in running order" \
     "$(jq -r '.cells[].id' "$T/report.json" | tr '\n' ' ')" \
     "$(jq -r '.id' "$dir/cells.jsonl" | tr '\n' ' ')"
 is "dump paths lead to files" \
-    "$(jq -r '.cells[].dump.path // empty' "$T/report.json" | xargs ls | wc -l)" 13
+    "$(jq -r '.cells[].dump.path // empty' "$T/report.json" | xargs ls | wc -l)" 12
+is "a dump that was removed has no path" \
+    "$(jq -c '[.cells[] | select(.dump.removed) | .dump.path]' "$T/report.json")" '[null]'
+is "crashes are groups across kernels" \
+    "$(jq -c '[.crashes[] | .cells | length]' "$T/report.json")" '[3,3,2,2,2,1,1]'
+is "each of several cells with its reason" \
+    "$(jq '[.crashes[] | select((.cells | length) > 1 and (.why | length) == 0)] | length' "$T/report.json")" 0
+is "two hangs of a recipe are told apart" \
+    "$(jq -r '.crashes[6].apart[] | select(.crash == 4) | .verdict' "$T/report.json")" inconclusive
+is "comparisons say why two crashes are one" \
+    "$(jq -r '[.comparisons[] | select(.verdict == "still-same-crash") | .crash.why | startswith("K1 meets")] |
+        all' "$T/report.json")" true
 is "infra, skipped and missing count apart" \
     "$(jq -c '.counts | [.ran, .infra, .skipped, .missing, .unexpected]' "$T/report.json")" \
     '[21,1,1,1,1]'
 is "the second variant fixes the first" \
     "$(jq -r '.comparisons[] | select(.kind == "variants" and (.kernel | startswith("6.1."))) |
         .verdict' "$T/report.json")" fixed
+
+# --- text ---
+has "text: what was removed" "$T/report.text" 'removed by keep policy$'
+has "what came before" "$T/report.text" '^      before  WARNING in lab_w$'
+has "the harmless apart" "$T/report.text" '^      before  out of memory in lab_f \(harmless by itself\)$'
+has "flags in words" "$T/report.text" '^      flags   two CPUs wrote at once; cut off, or lines were dropped$'
+has "the other log" "$T/report.text" "^      but     the console shows 'WARNING in lab_w'\$"
 
 # --- HTML ---
 is "--output writes a file" "$(status "$KREGLAB" report latest -o "$dir/report.html")" 0
@@ -98,4 +116,11 @@ is "a tab in a name is escaped" "$("$KREGLAB" signature "$T/a	b")" "$T/a\\tb	"
 is "no such file: status 2" "$(status "$KREGLAB" signature "$T/none")" 2
 head -c 3000000 /dev/urandom >"$T/noise"
 is "noise: status 0" "$(status "$KREGLAB" signature --json "$T/noise")" 0
+has "a dump that was removed" "$dir/report.html" 'no: removed by keep policy'
+has "what was reported before" "$dir/report.html" '<h4>Reported before</h4>'
+has "why crashes are one" "$dir/report.html" '<h4>Why these are one crash</h4>'
+# A file that somebody took away is no file either.
+rm "$(jq -r '[.cells[].dump.path // empty][0]' "$T/report.json")"
+is "a dump that is gone has no path" \
+    "$("$KREGLAB" report "$run" --format json | jq '[.cells[] | select(.dump.removed)] | length')" 2
 finish

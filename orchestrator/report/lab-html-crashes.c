@@ -1,0 +1,104 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Crashes grouped by bug: where they were seen, why they are one, what they are told from. */
+#include <string.h>
+
+#include "lab-html.h"
+#include "lab-json.h"
+
+/* Crashes with a box of their own, and cells that are named in one. */
+#define CRASHES_MAX 300
+#define CELLS_MAX   40
+
+static const char *
+verdict_class(LabCrashVerdict verdict)
+{
+    switch (verdict) {
+    case LAB_CRASH_SAME:
+        return "v-still-same-crash";
+    case LAB_CRASH_DIFFERENT:
+        return "v-still-different-crash";
+    default:
+        return "v-inconclusive";
+    }
+}
+
+static void
+put_cells(const LabReportCrash *crash, GString *out)
+{
+    g_string_append(out, "<ul class=\"seen\">\n");
+    for (guint i = 0; i < MIN(crash->cells->len, CELLS_MAX); i++) {
+        const LabReportCell *cell = crash->cells->pdata[i];
+
+        lab_html(out, "<li><a href=\"#c-%s\">%s</a> %s/%s", cell->cell->id, cell->cell->release,
+                 cell->cell->recipe, cell->cell->variant);
+        if (cell->cell->repetition > 1)
+            lab_html(out, " #%d", cell->cell->repetition);
+        if (strcmp(cell->observation->title, crash->title) != 0)
+            lab_html(out, "<br><code class=\"title\">%s</code>", cell->observation->title);
+        g_string_append(out, "</li>\n");
+    }
+    if (crash->cells->len > CELLS_MAX)
+        lab_html(out, "<li class=\"dim\">and %u more cells</li>\n", crash->cells->len - CELLS_MAX);
+    g_string_append(out, "</ul>\n");
+}
+
+static void
+put_reasons(const LabReport *report, const LabReportCrash *crash, GString *out)
+{
+    if (crash->whys->len) {
+        lab_html(out, "<h4>%s</h4>\n<ul>\n",
+                 crash->cells->len > 1 ? "Why these are one crash" : "Note");
+        for (guint i = 0; i < crash->whys->len; i++)
+            lab_html(out, "<li>%s</li>\n", (const char *)crash->whys->pdata[i]);
+        g_string_append(out, "</ul>\n");
+    }
+    if (!crash->apart->len)
+        return;
+    g_string_append(out, "<h4>And why not another</h4>\n<ul>\n");
+    for (guint i = 0; i < crash->apart->len; i++) {
+        const LabReportApart *apart = crash->apart->pdata[i];
+        const LabReportCrash *other = report->crashes->pdata[apart->other];
+
+        lab_html(out,
+                 "<li><span class=\"badge %s\">%s</span> <a href=\"#crash-%u\">%u: %s</a><br>"
+                 "<span class=\"dim\">%s</span></li>\n",
+                 verdict_class(apart->verdict), lab_crash_verdict_name(apart->verdict),
+                 apart->other + 1, apart->other + 1, other->title, apart->why);
+    }
+    g_string_append(out, "</ul>\n");
+}
+
+static void
+put_crash(const LabReport *report, guint number, GString *out)
+{
+    const LabReportCrash *crash = report->crashes->pdata[number];
+    g_autoptr(json_t) result = lab_report_cell_result(report, crash->cells->pdata[0]);
+
+    lab_html(out,
+             "<section class=\"crash\" id=\"crash-%u\">\n<h3>%u. <code class=\"title\">%s</code> "
+             "<span class=\"dim\">%u cell%s</span></h3>\n<div class=\"body\">\n"
+             "<div class=\"part\"><h4>Seen on</h4>\n",
+             number + 1, number + 1, crash->title, crash->cells->len,
+             crash->cells->len == 1 ? "" : "s");
+    put_cells(crash, out);
+    put_reasons(report, crash, out);
+    g_string_append(out, "</div>\n");
+    lab_html_crash(lab_json_member(result, "crash"), out);
+    g_string_append(out, "</div>\n</section>\n");
+}
+
+void
+lab_html_crashes(const LabReport *report, GString *out)
+{
+    if (!report->crashes->len)
+        return;
+    g_string_append(out, "<section id=\"crashes\">\n<h2>Crashes</h2>\n"
+                         "<p class=\"dim\">One box a bug, across kernels and variants. Frames and "
+                         "reports are of its first cell.</p>\n");
+    for (guint i = 0; i < MIN(report->crashes->len, CRASHES_MAX); i++)
+        put_crash(report, i, out);
+    if (report->crashes->len > CRASHES_MAX)
+        lab_html(out, "<p>%u more crashes are in the JSON report.</p>\n",
+                 report->crashes->len - CRASHES_MAX);
+    g_string_append(out, "</section>\n");
+}
