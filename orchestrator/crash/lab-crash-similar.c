@@ -54,9 +54,9 @@ lab_crash_names_meet(const LabCrashTrace *a, const LabCrashTrace *b)
     if (!names_a_place(a) || !names_a_place(b))
         return NULL;
     if (a->k1 && g_strcmp0(a->k1, b->k1) == 0)
-        return g_strdup_printf("K1 meets: '%s' and the frames below it", a->title);
+        return g_strdup_printf("K1 meets: '%s' and the frames below it", name ? name : a->title);
     if (a->k0 && g_strcmp0(a->k0, b->k0) == 0)
-        return g_strdup_printf("K0 meets: '%s'", a->title);
+        return g_strdup_printf("K0 meets: '%s'", name ? name : a->title);
     if (!name)
         return NULL;
     if (strcmp(a->title, b->title) == 0)

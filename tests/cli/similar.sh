@@ -45,7 +45,7 @@ is "with the score 1" "$("$KREGLAB" similar --json "$T/one.log" "$T/one.log" | j
 is "one signature, other callers" "$(verdict "$T/one.log" "$T/same.log")" same
 is "the reason" "$("$KREGLAB" similar --json "$T/one.log" "$T/same.log" | jq -r .why | cut -d: -f1)" 'K0 meets'
 is "another class, one alternative" "$(verdict "$T/one.log" "$T/gpf.log")" same
-has "the alternative is told" <("$KREGLAB" similar "$T/one.log" "$T/gpf.log") "'bad-access in lab_f' names both"
+has "the alternative is told" <("$KREGLAB" similar "$T/one.log" "$T/gpf.log") "meets: 'bad-access in lab_f'"
 is "other stacks" "$(verdict "$T/one.log" "$T/far.log")" different
 is "another threshold makes near ones similar" \
     "$(verdict "$T/one.log" "$T/near.log")$(verdict -t 0.2 "$T/one.log" "$T/near.log")" differentsimilar
