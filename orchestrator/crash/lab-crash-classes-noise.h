@@ -2,6 +2,8 @@
 /* Part of the table (lab-crash-table.c): lines that look like headers and are none. */
 
 {.needle = "---[ end ", .flags = LAB_CRASH_NO_REPORT},
+    /* a symbolised log names what was inlined first; the line of the function itself follows */
+    {.needle = " [inline]", .header = " \\[inline\\]$", .flags = LAB_CRASH_NO_REPORT},
     {.needle = "INFO: lockdep", .flags = LAB_CRASH_NO_REPORT},
     {.needle = "INFO: NMI handler", .flags = LAB_CRASH_NO_REPORT},
     {.needle = "INFO: Stall ended before", .flags = LAB_CRASH_NO_REPORT},

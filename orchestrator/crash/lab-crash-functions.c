@@ -39,7 +39,7 @@ static const char *const common[] = {
     "_{0,2}s?rcu_(read|lockdep|dereference)\\w*", "rcu_is_watching", "_?atomic_dec_and_\\w+", "refcount_dec_and_\\w+",
     /* memory and strings */
     "(__pi)?_{0,2}mem(cpy|set|move|cmp|chr|scan|weight)\\w*", "(__pi)?_{0,3}str(n|l|s)?(cpy|cat|cmp|len|chr|str|casecmp|scpy)\\w*", "_?_{0,2}copy_(to|from|in)_(user|iter)\\w*", "raw_copy_\\w+",
-    "instrument_\\w+", "(simple_)?copy_(to|from)_iter", "copyin", "copyout", "copy_user_\\w+", "_{0,2}arch_(copy_(to|from|in)|clear)_user\\w*", "rep_(movs|stos)_alternative", "sized_strscpy", "_{0,2}(get|put|clear)_user\\w*", "check_copy_size", "_{0,2}check_object_size", "check_(heap|stack)_object",
+    "instrument_\\w+", "(simple_)?copy_(to|from)_iter", "copyin", "copyout", "copy_user_\\w+", "_{0,2}arch_(copy_(to|from|in)|clear)_user\\w*", "rep_(movs|stos)_alternative", "sized_strscpy", "_{0,2}(get|put|clear)_user\\w*", "check_copy_size", "_{0,2}check_object_size", "_{0,2}check_(heap|stack)_object", "check_(object|slab|bytes\\w*)", "slab_pad_check", "(alloc|free)_debug_processing",
     "check_kernel_text\\w*", "(report_)?usercopy_?\\w*", "_{0,2}(dead_)?alloc_pages?\\w*", "__get_free_pages?", "get_free_pages?", "get_page_from_freelist", "prep_new_page", "check_new_page\\w*",
     "_{0,2}kv?[mzc]?[mzc]?alloc(_\\w+)?", "_{0,2}kmalloc\\w*", "_{0,2}do_kmalloc\\w*", "_{0,2}krealloc\\w*", "_{0,2}kmem_cache_\\w+", "_{0,2}v[mz]alloc\\w*", "__vunmap", "_{0,3}slab_\\w+", "do_slab_free",
     "_{0,2}kv?free\\w*", "vfree\\w*", "allocate_slab", "new_slab", "_{0,2}cache_(grow|alloc|free)\\w*", "_{0,2}free_(hot|pages|one_page|unref|frozen|page|large|prepare)\\w*", "free_pcp\\w*", "rmqueue\\w*",

@@ -1,0 +1,410 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Titles of the table's classes, as kernels from 3.10 on write the reports (the formats are those
+ * of the kernel's own sources: arch/, kernel/locking/, mm/kasan/, lib/…).
+ */
+#include <string.h>
+
+#include "lab-crash.h"
+#include "lab-json.h"
+
+#define TASK  "CPU: 0 PID: 77 Comm: cat Not tainted 6.6.9 #1\nHardware name: QEMU\n"
+#define TRACE TASK "Call Trace:\n <TASK>\n dump_stack_lvl+0x44/0x5c\n"
+/* What stands below the function of interest. */
+#define SYSCALL                                                                                \
+    " do_syscall_64+0x5b/0xc0\n entry_SYSCALL_64_after_hwframe+0x64/0xce\nRIP: 0033:0x7f00\n " \
+    "</TASK>\n"
+
+typedef struct {
+    const char *title; /* NULL: no crash */
+    const char *type;
+    const char *text;
+} Row;
+
+static const Row sanitizers[] = {
+    {"KASAN: slab-use-after-free Read in foo_read", "kasan",
+     "BUG: KASAN: slab-use-after-free in foo_read+0x1/0x20\nRead of size 8 at addr ffff8880 by "
+     "task "
+     "cat/77\n\n" TRACE " kasan_report+0xd8/0x110\n foo_read+0x1/0x20\n" SYSCALL
+     "Allocated by task 77:\n kasan_save_stack+0x33/0x60\n foo_open+0x1/0x20\n\nFreed by task "
+     "78:\n "
+     "kasan_save_stack+0x33/0x60\n foo_close+0x1/0x20\n"},
+    {"KASAN: vmalloc-out-of-bounds Write in foo_fill", "kasan",
+     "BUG: KASAN: vmalloc-out-of-bounds in memset+0x2/0x10\nWrite of size 4096 at addr ffffc900 by "
+     "task cat/77\n" TRACE " memset+0x2/0x10\n foo_fill+0x1/0x20\n" SYSCALL},
+    {"KASAN: user-memory-access Write in foo_put", "kasan",
+     "BUG: KASAN: user-memory-access in foo_put+0x1/0x20\nWrite of size 1 at addr 0000000012345678 "
+     "by task cat/77\n" TRACE " foo_put+0x1/0x20\n" SYSCALL},
+    {"KASAN: null-ptr-deref Read in foo_get", "kasan",
+     "BUG: KASAN: null-ptr-deref in atomic_read include/x.h:26 [inline]\nBUG: KASAN: "
+     "null-ptr-deref "
+     "in foo_get+0x1/0x20 fs/foo.c:12\nRead of size 4 at addr 0000000000000008 by task "
+     "cat/77\n" TRACE " foo_get+0x1/0x20 fs/foo.c:12\n" SYSCALL},
+    {"KASAN: invalid-free in foo_close", "kasan",
+     "BUG: KASAN: double-free in kfree+0x10/0x20\nFree of addr ffff8880 by task cat/77\n" TRACE
+     " kasan_report_invalid_free+0x1/0x2\n kfree+0x10/0x20\n foo_close+0x1/0x20\n" SYSCALL},
+    {"KASAN: invalid-access Write in foo_tagged", "kasan",
+     "BUG: KASAN: invalid-access in foo_tagged+0x1/0x20\nWrite at addr f7ff000006 by task cat/77\n"
+     "Pointer tag: [f7], memory tag: [fe]\n\nCPU: 0 PID: 77 Comm: cat Not tainted 6.6.9\nCall "
+     "trace:\n"
+     " dump_backtrace+0x94/0xec\n show_stack+0x18/0x24\n foo_tagged+0x1/0x20\n el0_svc+0x1/0x2\n"},
+    {"KASAN: use-after-free Read in foo_old", "kasan", /* 4.0 to 4.8 */
+     "BUG: KASan: use after free in foo_old+0x1/0x20 at addr ffff8800\nRead of size 8 by task "
+     "cat/77\n"
+     "BUG kmalloc-32 (Not tainted): kasan: bad access detected\nCPU: 0 PID: 77 Comm: cat\nCall "
+     "Trace:\n"
+     " [<ffffffff81>] dump_stack+0x19/0x1b\n [<ffffffff82>] foo_old+0x1/0x20\n"},
+    {"KMSAN: uninit-value in foo_parse", "kmsan",
+     "BUG: KMSAN: uninit-value in foo_parse+0x1/0x20\n foo_parse+0x1/0x20\n foo_write+0x1/0x20\n\n"
+     "Uninit was created at:\n slab_post_alloc_hook+0x1/0x2\n foo_alloc+0x1/0x2\n\n" TASK},
+    {"KCSAN: data-race in foo_get / foo_set", "kcsan",
+     "BUG: KCSAN: data-race in foo_get / foo_set\n\nwrite to 0xffff by task 77 on cpu 0:\n "
+     "foo_set+0x1/0x2\n\n" TASK},
+    {"KFENCE: use-after-free read in foo_get", "kfence",
+     "BUG: KFENCE: use-after-free read in foo_get+0x1/0x20\n\nUse-after-free read at 0xffff (in "
+     "kfence-#1):\n foo_get+0x1/0x20\n foo_ioctl+0x1/0x2\n\n" TASK},
+    {"UBSAN: shift-out-of-bounds in foo_shift", "ubsan",
+     "UBSAN: shift-out-of-bounds in fs/foo.c:12:3\nshift exponent 64 is too large\n" TRACE
+     " __ubsan_handle_shift_out_of_bounds+0x1/0x2\n foo_shift+0x1/0x20\n" SYSCALL},
+    {"memory leak in foo_setup", "memory-leak",
+     "BUG: memory leak\nunreferenced object 0xffff8881 (size 32):\n  comm \"cat\", pid 77, jiffies "
+     "1\n"
+     "  backtrace:\n    [<00000000>] kmalloc_trace+0x2a/0xe0\n    [<00000000>] foo_setup+0x1/0x20\n"
+     "    [<00000000>] do_syscall_64+0x3b/0x90\n"},
+};
+
+static const Row faults[] = {
+    {"BUG: unable to handle kernel NULL pointer dereference in foo_read", "null-deref", /* 3.10 */
+     "BUG: unable to handle kernel NULL pointer dereference at 0000000000000008\nIP: "
+     "[<ffffffff8109>] foo_read+0x9/0x50\nPGD 0 \nOops: 0000 [#1] SMP \nModules linked in: "
+     "foo\nCPU: 22 "
+     "PID: 269 Comm: kswapd0 Not tainted 3.10.0-862.el7.x86_64 #1\nRIP: 0010:[<ffffffff8109>]  "
+     "[<ffffffff8109>] foo_read+0x9/0x50\nRSP: 0018:ffff88\nCall Trace:\n [<ffffffff811d>] "
+     "bar+0x41/0x160\nCode: 00\nRIP  [<ffffffff8109>] foo_read+0x9/0x50\n RSP <ffff88>\n"},
+    {"BUG: unable to handle kernel NULL pointer dereference in foo_read", "null-deref", /* 6.x */
+     "BUG: kernel NULL pointer dereference, address: 0000000000000008\n#PF: supervisor read access "
+     "in "
+     "kernel mode\nOops: Oops: 0000 [#1] PREEMPT SMP NOPTI\n" TASK "RIP: 0010:foo_read+0x9/0x50\n"
+     "Call Trace:\n <TASK>\n ? __die_body.cold+0x19/0x27\n bar+0x1/0x2\n" SYSCALL},
+    {"BUG: unable to handle kernel paging request in foo_read", "bad-access",
+     "BUG: unable to handle page fault for address: ffffc90000000000\nOops: Oops: 0002 [#1] "
+     "SMP\n" TASK
+     "RIP: 0010:foo_read+0x9/0x50 [foo]\nCall Trace:\n <TASK>\n bar+0x1/0x2\n" SYSCALL},
+    {"BUG: unable to handle kernel paging request in foo_read", "bad-access", /* arm64 */
+     "Unable to handle kernel write to read-only memory at virtual address ffff800008\nMem abort "
+     "info:\n"
+     "Internal error: Oops: 000000009600004f [#1] SMP\nCPU: 1 PID: 77 Comm: cat Not tainted "
+     "6.6.9\npc : "
+     "foo_read+0x10/0x20\nlr : bar+0x1/0x2\nsp : ffff80\nx29: ffff80 x28: 0\nCall trace:\n "
+     "foo_read+0x10/0x20\n bar+0x1/0x2\n el0_svc+0x1/0x2\n"},
+    {"BUG: unable to handle kernel access to user memory in schedule_tail",
+     "bad-access", /* riscv */
+     "Unable to handle kernel access to user memory without uaccess routines at virtual address "
+     "00000000\nOops [#1]\nCPU: 1 PID: 77 Comm: cat Not tainted 6.6.9\nepc : "
+     "schedule_tail+0x72/0xb2\n"
+     " ra : x+0x1/0x2\n[<ffffffff80>] schedule_tail+0x72/0xb2\nCall Trace:\n[<ffffffff80>] "
+     "schedule_tail+0x72/0xb2\n[<ffffffff81>] ret_from_exception+0x0/0x10\n"},
+    {"general protection fault in foo_read", "gpf",
+     "Oops: general protection fault, probably for non-canonical address 0xdffffc0000000002: 0000 "
+     "[#1] "
+     "PREEMPT SMP KASAN\nKASAN: null-ptr-deref in range [0x10-0x17]\n" TASK
+     "RIP: 0010:foo_read+0x9/0x50\nCall Trace:\n <TASK>\n bar+0x1/0x2\n" SYSCALL},
+    {"divide error in foo_div", "divide-error",
+     "Oops: divide error: 0000 [#1] PREEMPT SMP\n" TASK "RIP: 0010:foo_div+0x9/0x50\nCall Trace:\n "
+     "<TASK>\n bar+0x1/0x2\n" SYSCALL},
+    {"int3 in foo_trap", "trap",
+     "int3: 0000 [#1] SMP PTI\n" TASK "RIP: 0010:foo_trap+0x9/0x50\nCall Trace:\n bar+0x1/0x2\n"},
+    {"BUG: stack guard page was hit in foo_deep", "stack-overflow",
+     "BUG: TASK stack guard page was hit at ffffc9 (stack is ffffc8..ffffc9)\nstack guard page: "
+     "0000 "
+     "[#1] SMP\n" TASK
+     "RIP: 0010:foo_deep+0x9/0x50\nCall Trace:\n <TASK>\n foo_deep+0x1/0x50\n" SYSCALL},
+    {"kernel BUG in foo_check", "kernel-bug",
+     "------------[ cut here ]------------\nkernel BUG at fs/foo.c:123!\nOops: invalid opcode: "
+     "0000 [#1] "
+     "SMP\n" TASK "RIP: 0010:foo_check+0x9/0x50\nCall Trace:\n <TASK>\n bar+0x1/0x2\n" SYSCALL},
+    {"BUG: corrupted list in foo_del", "list-corruption",
+     "list_del corruption. prev->next should be ffff, but was 0000\n------------[ cut here "
+     "]-----------"
+     "-\nkernel BUG at lib/list_debug.c:62!\ninvalid opcode: 0000 [#1] SMP\n" TASK
+     "RIP: 0010:__list_del_entry_valid_or_report+0x9/0x50\nCall Trace:\n <TASK>\n "
+     "foo_del+0x1/0x2\n" SYSCALL},
+    {"BUG: bad usercopy in foo_copy", "usercopy",
+     "usercopy: Kernel memory exposure attempt detected from SLUB object 'x' (offset 0, size 9)!\n"
+     "kernel BUG at mm/usercopy.c:102!\ninvalid opcode: 0000 [#1] SMP\n" TASK
+     "RIP: 0010:usercopy_abort+0x9/0x50\nCall Trace:\n <TASK>\n __check_heap_object+0x1/0x2\n "
+     "__check_object_size+0x1/0x2\n foo_copy+0x1/0x2\n" SYSCALL},
+    {"kernel BUG in foo_str", "kernel-bug",
+     "detected buffer overflow in strlen\nkernel BUG at lib/string.c:1064!\ninvalid opcode: 0000 "
+     "[#1]\n" TASK
+     "RIP: 0010:fortify_panic+0xf/0x20\nCall Trace:\n <TASK>\n foo_str+0x1/0x2\n" SYSCALL},
+    {"attempt to divide by zero in <foo::Bar as kernel::Op>::go", "rust-panic",
+     "rust_kernel: panicked at drivers/foo.rs:12:5:\nattempt to divide by zero\n------------[ cut "
+     "here "
+     "]------------\nkernel BUG at rust/helpers/bug.c:7!\nOops: invalid opcode: 0000 [#1] "
+     "SMP\n" TASK "RIP: 0010:rust_helper_BUG+0x8/0x10\nCall Trace:\n <TASK>\n "
+     "_RNvNtCs1_4core9panicking9panic_fmt+0x1/0x2\n "
+     "_RNvXCs2_3fooNtB2_3BarNtCs3_6kernel2Op2go+0x1/0x2\n" SYSCALL},
+};
+
+static const Row hangs[] = {
+    {"BUG: soft lockup in foo_spin", "soft-lockup", /* 3.10 */
+     "BUG: soft lockup - CPU#0 stuck for 22s! [cat:77]\nModules linked in:\nCPU: 0 PID: 77 Comm: "
+     "cat Not "
+     "tainted 3.10.0-1160.el7.x86_64 #1\nRIP: 0010:[<ffffffff81>]  [<ffffffff81>] "
+     "native_safe_halt+0x1/0x2\n"
+     "Call Trace:\n [<ffffffff82>] foo_spin+0x1/0x20\n [<ffffffff83>] "
+     "system_call_fastpath+0x16/0x1b\n"},
+    {"BUG: hard lockup in foo_ioctl", "hard-lockup",
+     "NMI watchdog: Watchdog detected hard LOCKUP on cpu 1\n" TASK
+     "RIP: 0010:foo_loop+0x1/0x2\nCall "
+     "Trace:\n <NMI>\n </NMI>\n <TASK>\n foo_loop+0x1/0x2\n foo_ioctl+0x1/0x2\n "
+     "vfs_ioctl+0x1/0x2\n" SYSCALL},
+    {"INFO: rcu detected stall in sys_foo", "rcu-stall",
+     "rcu: INFO: rcu_preempt self-detected stall on CPU\nrcu: \t0-....: (1 GPs behind)\nNMI "
+     "backtrace for "
+     "cpu 0\n" TASK "RIP: 0010:bar+0x1/0x2\nCall Trace:\n <IRQ>\n rcu_sched_clock_irq+0x1/0x2\n "
+     "sysvec_apic_timer_interrupt+0x1/0x2\n </IRQ>\n <TASK>\n "
+     "asm_sysvec_apic_timer_interrupt+0x1/0x2\nRIP: "
+     "0010:bar+0x1/0x2\n bar+0x9/0x20\n __x64_sys_foo+0x1/0x2\n" SYSCALL},
+    {"INFO: task hung in foo_it", "hung-task",
+     "INFO: task cat:77 blocked for more than 122 seconds.\n      Not tainted 6.6.9 #1\ntask:cat "
+     "state:D "
+     "stack:0 pid:77\nCall Trace:\n <TASK>\n __schedule+0x1/0x2\n schedule+0x1/0x2\n "
+     "schedule_preempt_disabled+0x1/0x2\n __mutex_lock.constprop.0+0x1/0x2\n "
+     "foo_it+0x1/0x2\n" SYSCALL},
+    {"INFO: task hung in foo_read", "hung-task", /* 6.16: who holds the lock */
+     "INFO: task cat:77 blocked for more than 122 seconds.\n      Not tainted 6.16.0 #1\nCall "
+     "Trace:\n "
+     "<TASK>\n __schedule+0x1/0x2\n schedule+0x1/0x2\n __mutex_lock+0x1/0x2\n "
+     "foo_read+0x1/0x2\n" SYSCALL "INFO: task cat:77 is blocked on a mutex likely owned by task "
+                                  "dd:78.\ntask:dd state:D\nCall Trace:\n "
+     "<TASK>\n __schedule+0x1/0x2\n other+0x1/0x2\n"},
+    {"BUG: workqueue lockup", "workqueue-lockup",
+     "BUG: workqueue lockup - pool cpus=0 node=0 flags=0x0 nice=0 stuck for 33s!\nShowing busy "
+     "workqueues and worker pools:\n"},
+    {"kernel panic: NMI: Not continuing", "nmi",
+     "NMI: PCI system error (SERR) for reason a1 on CPU 0.\nKernel panic - not syncing: NMI: Not "
+     "continuing\nCPU: 0 PID: 0 Comm: swapper/0\nCall Trace:\n panic+0x1/0x2\n"},
+};
+
+static const Row locks[] = {
+    {"possible deadlock in foo_lock_it", "deadlock",
+     "WARNING: possible circular locking dependency detected\n6.6.9 #1 Not tainted\ncat/77 is "
+     "trying to "
+     "acquire lock:\nffff8880 (&a){+.+.}-{3:3}, at: foo_lock_it+0x1/0x2\n\nbut task is already "
+     "holding "
+     "lock:\nffff8881 (&b){+.+.}-{3:3}, at: foo_hold_it+0x1/0x2\n\nwhich lock already depends on "
+     "the new "
+     "lock.\n\nstack backtrace:\n" TRACE " __lock_acquire+0x1/0x2\n foo_lock_it+0x1/0x2\n" SYSCALL},
+    {"possible deadlock in foo_again", "deadlock", /* 3.x, 4.x */
+     "[ INFO: possible recursive locking detected ]\n3.10.0 #1 Not tainted\ncat/77 is trying to "
+     "acquire "
+     "lock:\n (&a){+.+.+.}, at: [<ffffffff81>] foo_again+0x1/0x2\n\nbut task is already holding "
+     "lock:\n "
+     "(&a){+.+.+.}, at: [<ffffffff82>] foo_first+0x1/0x2\nstack backtrace:\nCPU: 0 PID: 77 Comm: "
+     "cat\nCall "
+     "Trace:\n [<ffffffff81>] dump_stack+0x19/0x1b\n"},
+    {"possible deadlock in foo_irq", "deadlock",
+     "WARNING: SOFTIRQ-safe -> SOFTIRQ-unsafe lock order detected\ncat/77 is trying to "
+     "acquire:\nffff "
+     "(&b){+.+.}, at: foo_b+0x1/0x2\n\nand this task is already holding:\nffff (&a){+.-.}, at: "
+     "foo_a+0x1/0x2\n\n... which became SOFTIRQ-irq-safe at:\n  lock_acquire+0x1/0x2\n  "
+     "_raw_spin_lock+0x1/0x2\n  foo_irq+0x1/0x2\n\nto a SOFTIRQ-irq-unsafe lock:\n\nstack "
+     "backtrace:\n" TRACE " __lock_acquire+0x1/0x2\n foo_b+0x1/0x2\n" SYSCALL},
+    {"inconsistent lock state in foo_take", "lock-state",
+     "WARNING: inconsistent lock state\ninconsistent {SOFTIRQ-ON-W} -> {IN-SOFTIRQ-W} "
+     "usage.\ncat/77 "
+     "[HC0[0]:SC1[1]:HE1:SE0] takes:\nffff (&a){+.?.}-{2:2}, at: foo_take+0x1/0x2\n{SOFTIRQ-ON-W} "
+     "state was "
+     "registered at:\n  lock_acquire+0x1/0x2\n  other+0x1/0x2\nstack backtrace:\n" TRACE
+     " foo_take+0x1/0x2\n" SYSCALL},
+    {"WARNING: locking bug in foo_wait", "lock-context",
+     "[ BUG: Invalid wait context ]\n6.6.9 #1 Not tainted\ncat/77 is trying to lock:\nffff "
+     "(&a){....}-{3:3},"
+     " at: foo_wait+0x1/0x2\nstack backtrace:\n" TRACE
+     " __lock_acquire+0x1/0x2\n lock_acquire+0x1/0x2\n "
+     "foo_wait+0x1/0x2\n" SYSCALL},
+    {"WARNING: suspicious RCU usage in foo_deref", "rcu-usage",
+     "WARNING: suspicious RCU usage\n6.6.9 #1 Not tainted\nfs/foo.c:12 suspicious "
+     "rcu_dereference_check() "
+     "usage!\nstack backtrace:\n" TRACE
+     " lockdep_rcu_suspicious+0x1/0x2\n foo_deref+0x1/0x2\n" SYSCALL},
+    {"WARNING: lock held when returning to user space in foo_open", "lock-held",
+     "WARNING: lock held when returning to user space!\n6.6.9 #1 Not tainted\ncat/77 is leaving "
+     "the kernel "
+     "with locks still held!\n1 lock held by cat/77:\n #0: ffff (&a){+.+.}-{3:3}, at: "
+     "foo_open+0x1/0x2\n"},
+    {"WARNING: still has locks held in foo_exit", "lock-held",
+     "WARNING: cat/77 still has locks held!\n6.6.9 #1 Not tainted\n1 lock held by cat/77:\n #0: "
+     "ffff (&a), "
+     "at: other+0x1/0x2\nstack backtrace:\n" TRACE " debug_check_no_locks_held+0x1/0x2\n "
+     "foo_exit+0x1/0x2\n" SYSCALL},
+    {"BUG: MAX_LOCKDEP_CHAINS too low!", "lockdep-limit",
+     "BUG: MAX_LOCKDEP_CHAINS too low!\nturning off\n"},
+    {"BUG: spinlock bad magic in foo_init", "spinlock",
+     "BUG: spinlock bad magic on CPU#0, cat/77\n lock: 0xffff, .magic: 00000000\n" TRACE
+     " do_raw_spin_lock+0x1/0x2\n _raw_spin_lock_irqsave+0x1/0x2\n foo_init+0x1/0x2\n" SYSCALL},
+    {"BUG: sleeping function called from invalid context in foo_sleep", "atomic-sleep",
+     "BUG: sleeping function called from invalid context at mm/x.c:12\nin_atomic(): 1, "
+     "irqs_disabled(): 0\n" TRACE " __might_resched+0x1/0x2\n foo_sleep+0x1/0x2\n" SYSCALL},
+    {"BUG: using smp_processor_id() in preemptible code in foo_cpu", "preemption",
+     "BUG: using smp_processor_id() in preemptible [00000000] code: cat/77\ncaller is "
+     "foo_cpu+0x1/0x2\n" TRACE " check_preemption_disabled+0x1/0x2\n foo_cpu+0x1/0x2\n" SYSCALL},
+};
+
+static const Row memory[] = {
+    {"BUG: Bad page state in foo_pages", "bad-page",
+     "BUG: Bad page state in process cat  pfn:1a2b3\npage:ffffea00 refcount:0\npage dumped "
+     "because: "
+     "PAGE_FLAGS_CHECK_AT_FREE flag(s) set\npage_owner tracks the page as allocated\npage last "
+     "allocated via "
+     "order 0, migratetype Unmovable\n post_alloc_hook+0x1/0x2\n get_page_from_freelist+0x1/0x2\n "
+     "__alloc_pages_noprof+0x1/0x2\n alloc_pages_mpol_noprof+0x1/0x2\n foo_pages+0x1/0x2\npage "
+     "last free pid 1 "
+     "stack trace:\n free_unref_page+0x1/0x2\n victim+0x1/0x2\nModules linked in:\n" TRACE
+     " bad_page+0x1/0x2\n free_unref_folios+0x1/0x2\n innocent+0x1/0x2\n" SYSCALL},
+    {"BUG: Bad page map", "bad-page-map",
+     "BUG: Bad page map in process cat  pte:8000 pmd:1a70\naddr:0000 vm_flags:00100073\n" TRACE
+     " print_bad_pte+0x1/0x2\n unmap_page_range+0x1/0x2\n" SYSCALL},
+    {"BUG: Bad rss-counter state", "bad-rss",
+     "BUG: Bad rss-counter state mm:ffff8880 type:MM_FILEPAGES val:1\n"},
+    {"BUG: non-zero pgtables_bytes on freeing mm: NUM", "bad-mm",
+     "BUG: non-zero pgtables_bytes on freeing mm: 4096\n"},
+    {"BUG: Poison overwritten in foo_alloc", "slab",
+     "BUG kmalloc-64 (Tainted: G    B     ): Poison overwritten\n0xffff-0xffff. First byte 0x0 "
+     "instead of "
+     "0x6b\n" TRACE
+     " check_bytes_and_report+0x1/0x2\n check_object+0x1/0x2\n foo_alloc+0x1/0x2\n" SYSCALL},
+    {"page allocation failure in foo_rx", "page-alloc-failure",
+     "cat: page allocation failure: order:4, mode:0x40cc0(GFP_KERNEL|__GFP_COMP), "
+     "nodemask=(null),cpuset=/\n" TRACE
+     " warn_alloc+0x1/0x2\n __alloc_pages_slowpath.constprop.0+0x1/0x2\n __alloc_pages+0x1/0x2\n "
+     "foo_rx+0x1/0x2\n" SYSCALL},
+    {"general protection fault in foo_crash", "gpf", /* what failed before it is not the cause */
+     "cat: page allocation failure: order:4, mode:0x40cc0\n" TRACE " foo_rx+0x1/0x2\n" SYSCALL
+     "general protection fault: 0000 [#1] SMP\n" TASK
+     "RIP: 0010:foo_crash+0x1/0x2\nCall Trace:\n bar+0x1/0x2\n"},
+};
+
+static const Row warnings[] = {
+    {"WARNING in foo_warn", "warning", /* 3.10 */
+     "WARNING: at fs/foo.c:12 foo_warn+0x1/0x2()\nModules linked in:\nCPU: 0 PID: 77 Comm: "
+     "cat\nCall Trace:\n "
+     "[<ffffffff81>] dump_stack+0x19/0x1b\n [<ffffffff81>] warn_slowpath_common+0x61/0x80\n "
+     "[<ffffffff81>] "
+     "foo_warn+0x1/0x2\n"},
+    {"WARNING in foo_warn", "warning", /* 6.18 */
+     "WARNING: [!x->ok] fs/foo.c:12 at foo_warn+0x1/0x2, CPU#1: cat/77\n" TASK
+     "RIP: 0010:foo_warn+0x1/0x2\n"
+     "Call Trace:\n <TASK>\n bar+0x1/0x2\n" SYSCALL},
+    {"WARNING: refcount bug in foo_put", "refcount",
+     "refcount_t: underflow; use-after-free.\nWARNING: CPU: 0 PID: 77 at lib/refcount.c:28 "
+     "refcount_warn_saturate+0xba/0x110\n" TASK
+     "RIP: 0010:refcount_warn_saturate+0xba/0x110\nCall Trace:\n "
+     "<TASK>\n foo_put+0x1/0x2\n" SYSCALL},
+    {"WARNING: ODEBUG bug in foo_free", "odebug",
+     "ODEBUG: free active (active state 0) object: ffff object type: work_struct hint: "
+     "x+0x0/0x10\nWARNING: "
+     "CPU: 0 PID: 77 at lib/debugobjects.c:515 debug_print_object+0x1/0x2\n" TASK
+     "RIP: 0010:debug_print_object+0x1/0x2\nCall Trace:\n <TASK>\n "
+     "debug_check_no_obj_freed+0x1/0x2\n "
+     "kfree+0x1/0x2\n foo_free+0x1/0x2\n" SYSCALL},
+    {"WARNING: kmalloc bug in foo_big", "kmalloc",
+     "WARNING: CPU: 0 PID: 77 at mm/slub.c:5024 __kvmalloc_node_noprof+0x1/0x2\n" TASK
+     "RIP: 0010:__kvmalloc_node_noprof+0x1/0x2\nCall Trace:\n <TASK>\n foo_big+0x1/0x2\n" SYSCALL},
+    {"WARNING: proc registration bug in foo_proc", "proc",
+     "proc_dir_entry 'foo/bar' already registered\nWARNING: CPU: 0 PID: 77 at "
+     "fs/proc/generic.c:381 "
+     "proc_register+0x1/0x2\n" TASK "RIP: 0010:proc_register+0x1/0x2\nCall Trace:\n <TASK>\n "
+     "proc_create_net_data+0x1/0x2\n foo_proc+0x1/0x2\n" SYSCALL},
+    {"WARNING in foo_send/usb_submit_urb", "warning",
+     "usb 1-1: BOGUS urb xfer, pipe 3 != type 1\nWARNING: CPU: 0 PID: 77 at "
+     "drivers/usb/core/urb.c:503 "
+     "usb_submit_urb+0xed2/0x18a0\n" TASK
+     "RIP: 0010:usb_submit_urb+0xed2/0x18a0\nCall Trace:\n <TASK>\n "
+     "usb_start_wait_urb+0x1/0x2\n usb_bulk_msg+0x1/0x2\n foo_send+0x1/0x2\n" SYSCALL},
+    {"WARNING: kernel stack regs has bad value", "unwinder",
+     "[    1.500000] WARNING: kernel stack regs at 00000000 in cat:77 has bad 'bp' value "
+     "00000000\n"},
+};
+
+static const Row panics[] = {
+    {"kernel panic: stack is corrupted in foo_smash", "panic",
+     "Kernel panic - not syncing: stack-protector: Kernel stack is corrupted in: "
+     "foo_smash+0x1/0x2\n"},
+    {"kernel panic: Attempted to kill init!", "panic",
+     "Kernel panic - not syncing: Attempted to kill init! exitcode=0x0000000b\n" TRACE
+     " panic+0x1/0x2\n"},
+    {"kernel panic: VFS: Unable to mount root fs on unknown-block(NUM,NUM)", "panic",
+     "Kernel panic - not syncing: VFS: Unable to mount root fs on unknown-block(0,0)\n" TRACE},
+    {"kernel panic: Fatal machine check", "machine-check",
+     "mce: [Hardware Error]: CPU 0: Machine Check Exception: 5 Bank 0\nKernel panic - not syncing: "
+     "Fatal "
+     "machine check on current CPU\n"},
+    {"WARNING in foo_warn", "warning", /* the panic repeats its cause */
+     "WARNING: CPU: 0 PID: 77 at fs/foo.c:12 foo_warn+0x1/0x2\nKernel panic - not syncing: kernel: "
+     "panic_on_warn set ...\n" TRACE
+     " panic+0x1/0x2\n __warn+0x1/0x2\n foo_warn+0x1/0x2\n" SYSCALL},
+    {"VFS: Busy inodes after unmount (use-after-free)", "vfs",
+     "VFS: Busy inodes after unmount of sda1. Self-destruct in 5 seconds.  Have a nice day...\n"},
+    {"unregister_netdevice: waiting for DEV to become free", "netdev",
+     "unregister_netdevice: waiting for lo to become free. Usage count = 2\n"},
+    {"unexpected kernel reboot", "reboot",
+     "[    0.000000] Linux version 6.6.9 (x) #1\n[   10.000000] works\n[    0.000000] Linux "
+     "version 6.6.9 "
+     "(x) #1\n[    0.000000] Command line: console=ttyS0\n"},
+    {NULL, NULL, /* a capture kernel */
+     "[    0.000000] Linux version 6.6.9 (x) #1\n[   10.000000] works\n[    0.000000] Linux "
+     "version 6.6.9 "
+     "(x) #1\n[    0.000000] Command line: elfcorehdr=0x10000000 console=ttyS0\n"},
+    {NULL, NULL, "WARNING: not the kernel's words\n"},
+    {NULL, NULL, "fatal error: stdio.h: No such file or directory\ncompilation terminated.\n"},
+    {NULL, NULL, "[    2.000000] INFO: everything is well\n"},
+};
+
+static void
+test_rows(const Row *rows, gsize n)
+{
+    for (gsize i = 0; i < n; i++) {
+        g_autoptr(LabCrashLog) log = lab_crash_log_parse(rows[i].text, strlen(rows[i].text));
+
+        g_test_message("%.60s", rows[i].text);
+        if (!rows[i].title) {
+            g_assert_null(log->cause);
+            continue;
+        }
+        g_assert_nonnull(log->cause);
+        g_assert_cmpstr(log->cause->title, ==, rows[i].title);
+        g_assert_cmpstr(log->cause->type, ==, rows[i].type);
+        g_assert_false(log->cause->corrupted);
+    }
+}
+
+#define TEST_ROWS(name)                      \
+    static void test_##name(void)            \
+    {                                        \
+        test_rows(name, G_N_ELEMENTS(name)); \
+    }
+
+TEST_ROWS(sanitizers)
+TEST_ROWS(faults)
+TEST_ROWS(hangs)
+TEST_ROWS(locks)
+TEST_ROWS(memory)
+TEST_ROWS(warnings)
+TEST_ROWS(panics)
+
+int
+main(int argc, char **argv)
+{
+    g_test_init(&argc, &argv, NULL);
+    g_test_add_func("/crash-titles/sanitizers", test_sanitizers);
+    g_test_add_func("/crash-titles/faults", test_faults);
+    g_test_add_func("/crash-titles/hangs", test_hangs);
+    g_test_add_func("/crash-titles/locks", test_locks);
+    g_test_add_func("/crash-titles/memory", test_memory);
+    g_test_add_func("/crash-titles/warnings", test_warnings);
+    g_test_add_func("/crash-titles/panics", test_panics);
+    return g_test_run();
+}
