@@ -146,11 +146,13 @@ group_names(const char *pattern)
 
     for (const char *p = strstr(pattern, "(?<"); p; p = strstr(p, "(?<")) {
         const char *end = strchr(p, '>');
+        g_autofree char *name = NULL;
 
         p += 3;
         if (!g_ascii_isalpha(*p))
             continue;
-        g_strv_builder_add(names, g_strndup(p, end - p));
+        name = g_strndup(p, end - p);
+        g_strv_builder_add(names, name);
     }
     return g_strv_builder_end(names);
 }
