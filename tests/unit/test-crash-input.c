@@ -307,12 +307,15 @@ test_prefilter(void)
                 add_chatter(all, random, (guint)g_rand_int_range(random, 1, 6000));
             }
         }
-        for (gsize piece = 0; piece < 4; piece++) {
+        if (transform == LOG_PLAIN || transform == LOG_SYSLOG || transform == LOG_WRAP_80) {
             static const gsize pieces[] = {1, 4096, 100003, 1 << 20};
-            g_autofree char *with = read_as(all->str, all->len, pieces[piece], TRUE);
             g_autofree char *without = read_as(all->str, all->len, 0, FALSE);
 
-            g_assert_cmpstr(with, ==, without);
+            for (gsize i = 0; i < G_N_ELEMENTS(pieces); i++) {
+                g_autofree char *with = read_as(all->str, all->len, pieces[i], TRUE);
+
+                g_assert_cmpstr(with, ==, without);
+            }
         }
     }
 }
@@ -349,7 +352,8 @@ test_again(void)
                 again = lab_crash_log_parse(sample->text + start, sample->length - start);
             json_t *one, *two = NULL;
 
-            if (report->harmless || report->guessed)
+            /* What makes a boot an unexpected one stands before its first line. */
+            if (report->harmless || report->guessed || strcmp(report->type, "reboot") == 0)
                 continue;
             reports++;
             for (guint k = 0; k < again->reports->len && !second; k++)
