@@ -425,10 +425,77 @@ test_live(void)
     }
 }
 
+/* --- golden forms --- */
+
+static char *
+read_form(const char *text, gsize length)
+{
+    g_autoptr(LabCrashLog) log = lab_crash_log_parse(text, length);
+    json_t *all = json_pack("{s:s?, s:s, s:b, s:b, s:o}", "title",
+                            log->cause ? log->cause->title : NULL, "confidence",
+                            lab_crash_log_confidence(log), "interleaved", log->interleaved,
+                            "truncated", log->truncated, "reports", json_array());
+    char *dumped, *copy;
+
+    for (guint i = 0; i < log->reports->len; i++) {
+        const LabCrashReport *report = log->reports->pdata[i];
+        json_t *frames = json_array();
+
+        for (guint j = 0; j < report->frames->len; j++)
+            json_array_append_new(
+                frames, json_string(((LabCrashFrame *)report->frames->pdata[j])->function));
+        json_array_append_new(json_object_get(all, "reports"),
+                              json_pack("{s:s, s:I, s:I, s:b, s:b, s:o}", "title", report->title,
+                                        "line_first", (json_int_t)report->line_first, "line_last",
+                                        (json_int_t)report->line_last, "interleaved",
+                                        report->interleaved, "truncated", report->truncated,
+                                        "frames", frames));
+    }
+    dumped = json_dumps(all, JSON_INDENT(1));
+    copy = g_strdup(dumped);
+    free(dumped);
+    json_decref(all);
+    return copy;
+}
+
+static void
+test_golden(void)
+{
+    g_autofree char *directory =
+        g_test_build_filename(G_TEST_DIST, "..", "golden", "crash-input", NULL);
+    g_autoptr(GDir) dir = g_dir_open(directory, 0, NULL);
+    const char *name;
+    guint n = 0;
+
+    g_assert_nonnull(dir);
+    while ((name = g_dir_read_name(dir))) {
+        g_autofree char *path = g_build_filename(directory, name, NULL);
+        g_autofree char *wanted_path = NULL;
+        g_autofree char *text = NULL;
+        g_autofree char *wanted = NULL;
+        g_autofree char *got = NULL;
+        gsize length;
+
+        if (!g_str_has_suffix(name, ".log"))
+            continue;
+        n++;
+        wanted_path = g_strdup_printf("%.*s.json", (int)strlen(path) - 4, path);
+        g_assert_true(g_file_get_contents(path, &text, &length, NULL));
+        got = read_form(text, length);
+        if (g_strcmp0(g_getenv("LAB_TEST_REGENERATE"), "1") == 0)
+            g_assert_true(g_file_set_contents(wanted_path, got, -1, NULL));
+        g_test_message("%s", name);
+        g_assert_true(g_file_get_contents(wanted_path, &wanted, NULL, NULL));
+        g_assert_cmpstr(got, ==, wanted);
+    }
+    g_assert_cmpuint(n, >=, 40);
+}
+
 int
 main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
+    g_test_add_func("/crash-input/golden", test_golden);
     g_test_add_func("/crash-input/transforms", test_transforms);
     g_test_add_func("/crash-input/chains", test_chains);
     g_test_add_func("/crash-input/interleaved", test_interleaved);
