@@ -95,6 +95,8 @@ open_archive(LabStream *stream, guint kind, GError **error)
     if (archive_read_open(stream->archive, stream, NULL, give_block, NULL) != ARCHIVE_OK ||
         archive_read_next_header(stream->archive, &entry) < ARCHIVE_WARN)
         return set_archive_error(stream, error);
+    if (archive_filter_count(stream->archive) < 2)
+        stream->compression = NULL; /* only its first bytes look like it: libarchive passes it on */
     stream->unpacked = g_malloc(BLOCK_BYTES);
     return TRUE;
 }
