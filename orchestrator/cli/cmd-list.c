@@ -39,6 +39,48 @@ print_table(const GPtrArray *runs)
     lab_table_print(table);
 }
 
+static json_t *
+cell_to_json(const LabIndexCell *cell)
+{
+    return json_pack("{s:o, s:o, s:o, s:o, s:o, s:i, s:o, s:o}", "run", lab_json_text(cell->run),
+                     "cell", lab_json_text(cell->id), "kernel", lab_json_text(cell->kernel),
+                     "recipe", lab_json_text(cell->recipe), "variant", lab_json_text(cell->variant),
+                     "repetition", cell->repetition, "title", lab_json_text(cell->title), "k0",
+                     lab_json_text(cell->k0));
+}
+
+/* The cells that crashed like that, in place of the runs. */
+static int
+list_crashes(LabCli *cli, LabIndex *index, GError **error)
+{
+    static const char *const headings[] = {"RUN/CELL", "KERNEL", "RECIPE",
+                                           "VARIANT",  "TITLE",  NULL};
+    g_autoptr(GPtrArray)
+        cells = lab_index_find_crashes(index, lab_cli_string(cli, "signature"), error);
+    g_autoptr(LabTable) table = lab_table_new(headings);
+    json_t *array;
+
+    if (!cells)
+        return 0;
+    if (lab_cli_given(cli, "number") && cells->len > (guint)lab_cli_int(cli, "number", 0))
+        g_ptr_array_set_size(cells, (int)lab_cli_int(cli, "number", 0));
+    if (lab_cli_flag(cli, "json")) {
+        array = json_array();
+        for (guint i = 0; i < cells->len; i++)
+            json_array_append_new(array, cell_to_json(cells->pdata[i]));
+        lab_cli_print_json(json_pack("{s:i, s:o}", "schema_version", 1, "cells", array));
+        return LAB_EXIT_OK;
+    }
+    for (guint i = 0; i < cells->len; i++) {
+        const LabIndexCell *cell = cells->pdata[i];
+        g_autofree char *name = g_strdup_printf("%s/%s", cell->run, cell->id);
+
+        lab_table_add(table, name, cell->kernel, cell->recipe, cell->variant, cell->title);
+    }
+    lab_table_print(table);
+    return LAB_EXIT_OK;
+}
+
 static int
 cmd_list(LabCli *cli, GError **error)
 {
@@ -48,6 +90,8 @@ cmd_list(LabCli *cli, GError **error)
 
     if (!runs)
         return 0;
+    if (lab_cli_given(cli, "signature"))
+        return list_crashes(cli, index, error);
     if (lab_cli_given(cli, "number") && runs->len > (guint)lab_cli_int(cli, "number", 0))
         g_ptr_array_set_size(runs, (int)lab_cli_int(cli, "number", 0));
     if (!lab_cli_flag(cli, "json")) {
@@ -63,7 +107,9 @@ cmd_list(LabCli *cli, GError **error)
 
 static const LabOption options[] = {
     {"json", 0, LAB_OPTION_FLAG, NULL, "print JSON"},
-    {"number", 'n', LAB_OPTION_INT, "N", "only the newest N runs", .min = 1},
+    {"number", 'n', LAB_OPTION_INT, "N", "only the newest N runs (or cells)", .min = 1},
+    {"signature", 's', LAB_OPTION_STRING, "K0|TITLE",
+     "the cells that crashed like that, in place of the runs ('*' matches in titles)"},
     {NULL},
 };
 

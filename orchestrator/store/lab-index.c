@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-#include "lab-index.h"
+#include "lab-index-private.h"
 
 #include <errno.h>
 #include <fcntl.h>
-#include <sqlite3.h>
 #include <string.h>
 #include <sys/stat.h>
 
@@ -11,12 +10,6 @@
 #include "lab-file.h"
 #include "lab-json.h"
 #include "lab-log.h"
-
-struct LabIndex {
-    sqlite3 *db;
-    char *data;
-    char *path;
-};
 
 /* Step N brings schema N to N + 1 (PRAGMA user_version). Steps are only ever added. */
 static const char *const migrations[] = {
@@ -30,8 +23,8 @@ static const char *const migrations[] = {
     " WHERE state = 'ran';",
 };
 
-static gboolean
-set_sqlite_error(const LabIndex *index, const char *doing, GError **error)
+gboolean
+lab_index_set_error(const LabIndex *index, const char *doing, GError **error)
 {
     g_set_error(error, LAB_INFRA_ERROR, LAB_ERROR_FAILED,
                 "index '%s': %s: %s ('kreglab reindex' makes it again)", index->path, doing,
@@ -43,24 +36,24 @@ static gboolean
 execute(LabIndex *index, const char *sql, GError **error)
 {
     if (sqlite3_exec(index->db, sql, NULL, NULL, NULL) != SQLITE_OK)
-        return set_sqlite_error(index, "writing", error);
+        return lab_index_set_error(index, "writing", error);
     return TRUE;
 }
 
-static sqlite3_stmt *
-prepare(LabIndex *index, const char *sql, GError **error)
+sqlite3_stmt *
+lab_index_prepare(LabIndex *index, const char *sql, GError **error)
 {
     sqlite3_stmt *statement = NULL;
 
     if (sqlite3_prepare_v2(index->db, sql, -1, &statement, NULL) != SQLITE_OK)
-        set_sqlite_error(index, "reading", error);
+        lab_index_set_error(index, "reading", error);
     return statement;
 }
 
 static int
 user_version(LabIndex *index)
 {
-    sqlite3_stmt *statement = prepare(index, "PRAGMA user_version", NULL);
+    sqlite3_stmt *statement = lab_index_prepare(index, "PRAGMA user_version", NULL);
     int version =
         statement && sqlite3_step(statement) == SQLITE_ROW ? sqlite3_column_int(statement, 0) : -1;
 
@@ -89,7 +82,7 @@ migrate(LabIndex *index, GError **error)
         if (version < 0 || !execute(index, migrations[version], error) ||
             !execute(index, stamp, error)) {
             execute(index, "ROLLBACK", NULL);
-            return version < 0 ? set_sqlite_error(index, "reading", error) : FALSE;
+            return version < 0 ? lab_index_set_error(index, "reading", error) : FALSE;
         }
     }
     return execute(index, "COMMIT", error);
@@ -101,7 +94,7 @@ open_database(LabIndex *index, GError **error)
     int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE;
 
     if (sqlite3_open_v2(index->path, &index->db, flags, NULL) != SQLITE_OK)
-        return set_sqlite_error(index, "opening", error);
+        return lab_index_set_error(index, "opening", error);
     sqlite3_busy_timeout(index->db, 20000);
     return execute(index, "PRAGMA journal_mode = WAL", error) &&
            execute(index, "PRAGMA synchronous = NORMAL", error) &&
@@ -160,8 +153,8 @@ lab_index_free(LabIndex *index)
     g_free(index);
 }
 
-static void
-bind_text(sqlite3_stmt *statement, int column, const char *text)
+void
+lab_index_bind_text(sqlite3_stmt *statement, int column, const char *text)
 {
     g_autofree char *valid = text ? g_utf8_make_valid(text, -1) : NULL;
 
@@ -174,7 +167,7 @@ finish(LabIndex *index, sqlite3_stmt *statement, GError **error)
     int code = sqlite3_step(statement);
 
     if (code != SQLITE_DONE && code != SQLITE_ROW)
-        set_sqlite_error(index, "writing", error);
+        lab_index_set_error(index, "writing", error);
     sqlite3_finalize(statement);
     return code == SQLITE_DONE || code == SQLITE_ROW;
 }
@@ -182,14 +175,14 @@ finish(LabIndex *index, sqlite3_stmt *statement, GError **error)
 gboolean
 lab_index_put_run(LabIndex *index, const LabRun *run, guint n_cells, GError **error)
 {
-    sqlite3_stmt *statement = prepare(
+    sqlite3_stmt *statement = lab_index_prepare(
         index, "INSERT OR REPLACE INTO runs (id, title, created, cells) VALUES (?,?,?,?)", error);
 
     if (!statement)
         return FALSE;
-    bind_text(statement, 1, lab_run_id(run));
-    bind_text(statement, 2, lab_run_title(run));
-    bind_text(statement, 3, lab_run_created(run));
+    lab_index_bind_text(statement, 1, lab_run_id(run));
+    lab_index_bind_text(statement, 2, lab_run_title(run));
+    lab_index_bind_text(statement, 3, lab_run_created(run));
     sqlite3_bind_int(statement, 4, (int)n_cells);
     return finish(index, statement, error);
 }
@@ -198,7 +191,7 @@ gboolean
 lab_index_put_cell(LabIndex *index, const LabRun *run, const LabRunCell *cell,
                    const LabBrief *brief, GError **error)
 {
-    sqlite3_stmt *statement = prepare(
+    sqlite3_stmt *statement = lab_index_prepare(
         index,
         "INSERT OR REPLACE INTO cells (run, id, seq, kernel, recipe, variant, repetition, state,"
         " outcome, unexpected, title, k0, duration_ms) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?)",
@@ -206,18 +199,18 @@ lab_index_put_cell(LabIndex *index, const LabRun *run, const LabRunCell *cell,
 
     if (!statement)
         return FALSE;
-    bind_text(statement, 1, lab_run_id(run));
-    bind_text(statement, 2, cell->id);
+    lab_index_bind_text(statement, 1, lab_run_id(run));
+    lab_index_bind_text(statement, 2, cell->id);
     sqlite3_bind_int(statement, 3, (int)cell->index);
-    bind_text(statement, 4, cell->kernel);
-    bind_text(statement, 5, cell->recipe);
-    bind_text(statement, 6, cell->variant);
+    lab_index_bind_text(statement, 4, cell->kernel);
+    lab_index_bind_text(statement, 5, cell->recipe);
+    lab_index_bind_text(statement, 6, cell->variant);
     sqlite3_bind_int(statement, 7, cell->repetition);
-    bind_text(statement, 8, lab_state_name(brief->state));
-    bind_text(statement, 9, lab_outcome_name(brief->outcome));
+    lab_index_bind_text(statement, 8, lab_state_name(brief->state));
+    lab_index_bind_text(statement, 9, lab_outcome_name(brief->outcome));
     sqlite3_bind_int(statement, 10, lab_brief_is_unexpected(brief));
-    bind_text(statement, 11, brief->title);
-    bind_text(statement, 12, brief->k0);
+    lab_index_bind_text(statement, 11, brief->title);
+    lab_index_bind_text(statement, 12, brief->k0);
     /* 0: not for estimates. */
     sqlite3_bind_int64(statement, 13, cell->replay ? 0 : brief->duration_ms);
     return finish(index, statement, error);
@@ -255,16 +248,17 @@ lab_index_put_results(LabIndex *index, LabRun *run, GError **error)
 int
 lab_index_count(LabIndex *index, const LabRun *run, GError **error)
 {
-    sqlite3_stmt *statement = prepare(index, "SELECT count(*) FROM cells WHERE run = ?", error);
+    sqlite3_stmt *statement =
+        lab_index_prepare(index, "SELECT count(*) FROM cells WHERE run = ?", error);
     int count = -1;
 
     if (!statement)
         return -1;
-    bind_text(statement, 1, lab_run_id(run));
+    lab_index_bind_text(statement, 1, lab_run_id(run));
     if (sqlite3_step(statement) == SQLITE_ROW)
         count = sqlite3_column_int(statement, 0);
     else
-        set_sqlite_error(index, "reading", error);
+        lab_index_set_error(index, "reading", error);
     sqlite3_finalize(statement);
     return count;
 }
@@ -315,8 +309,8 @@ index_run_free(gpointer pointer)
     g_free(run);
 }
 
-static char *
-column_text(sqlite3_stmt *statement, int column)
+char *
+lab_index_column_text(sqlite3_stmt *statement, int column)
 {
     const unsigned char *text = sqlite3_column_text(statement, column);
 
@@ -329,7 +323,7 @@ read_rows(LabIndex *index, GError **error)
 {
     g_autoptr(GHashTable)
         rows = g_hash_table_new_full(g_str_hash, g_str_equal, NULL, index_run_free);
-    sqlite3_stmt *statement = prepare(
+    sqlite3_stmt *statement = lab_index_prepare(
         index,
         "SELECT r.id, r.title, r.created, r.cells, count(c.id), ifnull(sum(c.unexpected), 0),"
         " ifnull(sum(c.state = 'infra'), 0)"
@@ -342,9 +336,9 @@ read_rows(LabIndex *index, GError **error)
     while ((code = sqlite3_step(statement)) == SQLITE_ROW) {
         LabIndexRun *row = g_new0(LabIndexRun, 1);
 
-        row->id = column_text(statement, 0);
-        row->title = column_text(statement, 1);
-        row->created = column_text(statement, 2);
+        row->id = lab_index_column_text(statement, 0);
+        row->title = lab_index_column_text(statement, 1);
+        row->created = lab_index_column_text(statement, 2);
         row->cells = sqlite3_column_int(statement, 3);
         row->done = sqlite3_column_int(statement, 4);
         row->unexpected = sqlite3_column_int(statement, 5);
@@ -353,7 +347,7 @@ read_rows(LabIndex *index, GError **error)
     }
     sqlite3_finalize(statement);
     if (code != SQLITE_DONE) {
-        set_sqlite_error(index, "reading", error);
+        lab_index_set_error(index, "reading", error);
         return NULL;
     }
     return g_steal_pointer(&rows);
@@ -436,17 +430,17 @@ median(LabIndex *index, const char *where, const char *recipe, const char *varia
         g_strdup_printf("SELECT duration_ms FROM cells WHERE state = 'ran' AND "
                         "duration_ms > 0 AND recipe = ?1%s ORDER BY run DESC LIMIT 15",
                         where);
-    sqlite3_stmt *statement = prepare(index, sql, NULL);
+    sqlite3_stmt *statement = lab_index_prepare(index, sql, NULL);
     gint64 values[15];
     gsize n = 0;
 
     if (!statement)
         return 0;
-    bind_text(statement, 1, recipe);
+    lab_index_bind_text(statement, 1, recipe);
     if (sqlite3_bind_parameter_count(statement) >= 2)
-        bind_text(statement, 2, variant);
+        lab_index_bind_text(statement, 2, variant);
     if (sqlite3_bind_parameter_count(statement) >= 3)
-        bind_text(statement, 3, kernel);
+        lab_index_bind_text(statement, 3, kernel);
     while (n < G_N_ELEMENTS(values) && sqlite3_step(statement) == SQLITE_ROW)
         values[n++] = sqlite3_column_int64(statement, 0);
     sqlite3_finalize(statement);

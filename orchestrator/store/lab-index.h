@@ -36,6 +36,19 @@ int lab_index_count(LabIndex *index, const LabRun *run, GError **error);
 /* Runs, newest first, those not yet indexed included. GPtrArray of LabIndexRun. */
 GPtrArray *lab_index_list(LabIndex *index, GError **error);
 
+/* A cell that crashed. */
+typedef struct {
+    char *run, *id, *kernel, *recipe, *variant;
+    int repetition;
+    char *title; /* as read from the guest, not cleaned */
+    char *k0;
+} LabIndexCell;
+
+/* The cells whose crash has the signature K0 'what' ("v1:…", or its beginning), or the title 'what'
+ * ('*' and '?' match as in a shell), or a signature that a cell of that title has; newest run
+ * first. Call lab_index_list() before: it takes new runs in. GPtrArray of LabIndexCell. */
+GPtrArray *lab_index_find_crashes(LabIndex *index, const char *what, GError **error);
+
 /* Throws it away and reads all run directories again. *n_runs may be NULL. */
 gboolean lab_index_rebuild(LabIndex *index, guint *n_runs, GError **error);
 

@@ -21,6 +21,11 @@ is "counts and states" \
 is "one that was not driven" "$("$KREGLAB" list --json | jq -r '.runs[0].state')" stopped
 is "--number" "$("$KREGLAB" list -n 1 --json | jq -r '.runs[].id')" "${ids[0]}"
 "$KREGLAB" list --json >"$T/before"
+crashed=$("$KREGLAB" list --json --signature 'Kernel panic*' | jq -r '.cells[] | .run + "/" + .cell')
+is "--signature finds the cell of a title" "$(wc -l <<<"$crashed") ${crashed%%/*}" "1 ${ids[1]}"
+k0=$("$KREGLAB" list --json --signature 'Kernel panic*' | jq -r '.cells[0].k0')
+is "and of a K0" "$("$KREGLAB" list --signature "$k0" | awk 'NR > 1 { print $1 }')" "$crashed"
+is "nothing of another" "$("$KREGLAB" list --signature v1:0000 --json | jq -c .cells)" '[]'
 rm -f "$KREGLAB_DATA"/index.sqlite*
 "$KREGLAB" list --json >"$T/after"
 ok "$(cmp -s "$T/before" "$T/after"; echo $?)" "the index can be thrown away"

@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Shared by the files of the index. */
+#pragma once
+
+#include <sqlite3.h>
+
+#include "lab-index.h"
+
+struct LabIndex {
+    sqlite3 *db;
+    char *data;
+    char *path;
+};
+
+gboolean lab_index_set_error(const LabIndex *index, const char *doing, GError **error);
+/* NULL and error when it is no statement. */
+sqlite3_stmt *lab_index_prepare(LabIndex *index, const char *sql, GError **error);
+void lab_index_bind_text(sqlite3_stmt *statement, int column, const char *text);
+/* "" for NULL; g_free. */
+char *lab_index_column_text(sqlite3_stmt *statement, int column);
