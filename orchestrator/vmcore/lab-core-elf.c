@@ -20,9 +20,15 @@ typedef struct {
     guint64 address, offset, file_size, size, reach; /* reach: the end of all segments up to here */
 } Segment;
 
+/* What the file really has of a segment. */
+typedef struct {
+    guint64 address, reach;
+} Stored;
+
 typedef struct {
     Segment *segments; /* by address */
-    guint n;
+    Stored *stored;    /* by address, too */
+    guint n, n_stored;
 } Elf;
 
 static const Segment *
@@ -87,25 +93,21 @@ next_page(LabCore *core, guint64 *pfn)
 {
     const Elf *elf = core->format_data;
     guint64 address = *pfn << core->page_shift;
-    guint low = 0, high = elf->n;
+    guint low = 0, high = elf->n_stored;
 
+    /* The first part whose reach is behind the address is itself behind it. */
     while (low < high) {
         guint middle = low + (high - low) / 2;
 
-        if (elf->segments[middle].reach <= address)
+        if (elf->stored[middle].reach <= address)
             low = middle + 1;
         else
             high = middle;
     }
-    for (; low < elf->n; low++) {
-        const Segment *segment = &elf->segments[low];
-
-        if (segment->file_size == 0 || segment->address + segment->file_size <= address)
-            continue;
-        *pfn = MAX(address, segment->address) >> core->page_shift;
-        return TRUE;
-    }
-    return FALSE;
+    if (low == elf->n_stored)
+        return FALSE;
+    *pfn = MAX(address, elf->stored[low].address) >> core->page_shift;
+    return TRUE;
 }
 
 static void
@@ -114,6 +116,7 @@ elf_free(gpointer data)
     Elf *elf = data;
 
     g_free(elf->segments);
+    g_free(elf->stored);
     g_free(elf);
 }
 
@@ -138,6 +141,24 @@ learn_addresses(LabCore *core, const Elf64_Phdr *header)
         core->has_file_phys_base = TRUE;
     } else if (header->p_vaddr >= KERNEL_HALF && core->file_direct_map == 0) {
         core->file_direct_map = header->p_vaddr - header->p_paddr;
+    }
+}
+
+static void
+add_stored(LabCore *core, Elf *elf)
+{
+    guint64 size = lab_core_file_size(core->file), reach = 0;
+
+    elf->stored = g_new(Stored, MAX(elf->n, 1));
+    for (guint i = 0; i < elf->n; i++) {
+        const Segment *segment = &elf->segments[i];
+        guint64 there = segment->offset < size ? MIN(segment->file_size, size - segment->offset)
+                                               : 0;
+
+        if (there == 0)
+            continue;
+        reach = MAX(reach, segment->address + there);
+        elf->stored[elf->n_stored++] = (Stored){segment->address, reach};
     }
 }
 
@@ -178,6 +199,7 @@ add_segments(LabCore *core, Elf *elf, const Elf64_Phdr *headers, guint n)
             end = segment->address + segment->size;
         }
     }
+    add_stored(core, elf);
     if (cut)
         lab_core_missing(core, "memory", "the file is cut off: its segments reach over its end");
 }

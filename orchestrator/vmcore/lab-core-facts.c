@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
 
 #include "lab-core-taint.h"
 #include "lab-json.h"
@@ -229,13 +230,17 @@ lab_facts_of_crash8(json_t *facts, const LabCrash8 *crash)
 {
     static const char *const texts[][2] = {
         {"release", "RELEASE"},   {"version", "VERSION"},     {"machine", "MACHINE"},
-        {"nodename", "NODENAME"}, {"panic_message", "PANIC"}, {"date", "DATE"},
+        {"nodename", "NODENAME"}, {"panic_message", "PANIC"},
     };
     const char *text;
+    struct tm date = {0};
 
     for (gsize i = 0; i < G_N_ELEMENTS(texts); i++)
         lab_fact_add_text(facts, texts[i][0], g_hash_table_lookup(crash->sys, texts[i][1]),
                           LAB_SOURCE_CRASH);
+    text = g_hash_table_lookup(crash->sys, "DATE");
+    if (text && strptime(text, "%a %b %d %H:%M:%S UTC %Y", &date))
+        add_date(facts, timegm(&date), LAB_SOURCE_CRASH);
     text = g_hash_table_lookup(crash->sys, "UPTIME");
     if (text)
         add_number(facts, "uptime_ms", crash_uptime(text), LAB_SOURCE_CRASH);

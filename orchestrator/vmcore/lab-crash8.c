@@ -147,7 +147,7 @@ lab_crash8_run(LabCrash8 *crash, const char *vmlinux, const char *vmcore, GError
     g_autofree char *dump = g_canonicalize_filename(vmcore, NULL);
     /* A user's .crashrc and .gdbinit are not ours to obey. */
     const char *argv[] = {"crash", "-s", "--no_crashrc", kernel, dump, NULL};
-    const char *const env[] = {"HOME=/nonexistent", "TERM=dumb", NULL};
+    const char *const env[] = {"HOME=/nonexistent", "TERM=dumb", "TZ=UTC", NULL};
     LabProcOptions options = {.timeout_ms = CRASH_MS,
                               .input = commands,
                               .input_length = strlen(commands),
