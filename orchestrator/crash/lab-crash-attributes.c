@@ -14,15 +14,19 @@
 #define LINES_MAX 400
 #define LIST_MAX  16
 
+/* "Tainted: G           OE    --------- -  - 4.18.0-348.el8.x86_64 #1": taint and release. */
+#define TAINT                                                                            \
+    "(?:Not tainted|Tainted: (?<taint>(?:\\[\\w\\]=\\w+,? ?|[A-Z ](?![\\d]))+?)) +[- ]*" \
+    "(?<release>\\d+\\.\\d+[^#(]*?)(?= #| \\(|$)"
+
 static const struct {
     const char *needle;
     const char *pattern;
 } rows[] = {
     /* show_regs, dump_stack_print_info (lib/dump_stack.c) */
     {"Comm: ", "(?:CPU: (?<cpu>\\d+) )?(?:UID: (?<uid>\\d+) )?PID: (?<pid>\\d+),? "
-               "Comm: (?<comm>.*?)(?: Kdump: loaded)? "
-               "(?:Not tainted|Tainted: (?<taint>(?:\\[\\w\\]=\\w+,? ?|[A-Z ](?![\\d])|-)+?)) +-* *"
-               "(?<release>\\d+\\.\\d+[^#(]*?)(?= #| \\(|$)"},
+               "Comm: (?<comm>.*?)(?: Kdump: loaded)? " TAINT},
+    {"comm: ", "^Pid: (?<pid>\\d+), comm: (?<comm>.*?) " TAINT}, /* before 3.10 */
     {"Hardware name: ", "Hardware name: (?<hardware>.*?)(?:, BIOS (?<bios>.*))?$"},
     {"Workqueue: ", "Workqueue: (?<workqueue>\\S+) (?<work>\\S+)"},
     /* oopses */

@@ -71,8 +71,10 @@ static const struct {
      "{0,4}?(?:at|in|inside|within) (?:the )?(?:function )?[`'\"*]*([a-z_][a-z0-9]*_[a-z0-9_]+)",
      6},
     {"在\\s*[`'\"*]*(" NAME
-     ")(?:\\+\\d+|\\(\\))?[`'\"*]*\\s*(?:函数)?[^\\n]{0,12}(?:崩溃|宕|panic|异常|出错|卡)",
+     ")(?:\\+(?:0x)?[0-9a-f]+(?:/0x[0-9a-f]+)?|\\(\\))?[`'\"*]*\\s*(?:函数|处|中)?"
+     "[^\\n]{0,36}?(?:崩溃|宕|panic|异常|出错|卡|空指针|死锁|挂|触发|访问)",
      10},
+    {"\\b([a-z_][a-z0-9]*_[a-z0-9_]+)\\+(?:0x)?[0-9a-f]+", 3},
 };
 
 static GRegex *
@@ -140,7 +142,10 @@ trace_lines(char *const *lines, gsize first, const char *header)
     for (gsize i = 0; i < 12 && start > 0; i++) {
         const char *before = lines[start - 1];
 
-        if (!*before || (guchar)*before >= 0x80 || g_str_has_prefix(before, "```"))
+        LabCrashFrame *frame = frame_of(before);
+
+        lab_crash_frame_free(frame);
+        if (frame || !*before || (guchar)*before >= 0x80 || g_str_has_prefix(before, "```"))
             break;
         start--;
     }
@@ -231,6 +236,27 @@ find_trace(char *const *lines, gboolean *stopped)
     return first;
 }
 
+/* The trace of khungtaskd, which only found the hung task: then the next task's tells more. */
+static gssize
+after_finder(char *const *lines, gssize first)
+{
+    gboolean finder = FALSE;
+
+    for (gssize i = first; lines[i]; i++) {
+        LabCrashFrame *frame = frame_of(lines[i]);
+
+        if (i > first && lab_crash_session_is_task(lines[i])) {
+            lab_crash_frame_free(frame);
+            return finder ? i + 1 : first;
+        }
+        if (frame && (strcmp(frame->function, "watchdog") == 0 ||
+                      g_str_has_prefix(frame->function, "check_hung_")))
+            finder = TRUE;
+        lab_crash_frame_free(frame);
+    }
+    return first;
+}
+
 /* --- the place in prose --- */
 
 static gboolean
@@ -280,6 +306,23 @@ find_place(const char *text)
 
 /* --- the report --- */
 
+/* The header is made up: facts come from the lines below it. */
+static void
+forget_header(LabCrashReport *report, const GPtrArray *lines)
+{
+    g_autoptr(GPtrArray) told = g_ptr_array_new();
+    json_t *attributes = json_object();
+    json_t *function = json_object_get(report->attributes, LAB_CRASH_FUNCTION);
+
+    for (guint i = 1; i < lines->len; i++)
+        g_ptr_array_add(told, lines->pdata[i]);
+    if (function)
+        json_object_set(attributes, LAB_CRASH_FUNCTION, function);
+    lab_crash_attributes_read(attributes, told);
+    json_decref(report->attributes);
+    report->attributes = attributes;
+}
+
 static LabCrashReport *
 build(const GPtrArray *lines, gsize first)
 {
@@ -290,6 +333,7 @@ build(const GPtrArray *lines, gsize first)
     if (!report)
         return NULL;
     report->line_first = report->line_last = first + 1;
+    forget_header(report, lines);
     /* A piece of a log has no trace that could be trusted as a whole: "guessed" says so. */
     report->corrupted = !lab_json_string(report->attributes, LAB_CRASH_FUNCTION);
     return report;
@@ -324,6 +368,7 @@ lab_crash_clues_report(char *const *lines)
         g_autoptr(GPtrArray) taken = NULL;
         int chosen = kind >= 0 ? kind : words;
 
+        first = after_finder(lines, first);
         taken = trace_lines(lines, (gsize)first,
                             chosen < 0 ? "kernel fault, type not told" : clues[chosen].header);
         report = build(taken, (gsize)first);
@@ -363,6 +408,11 @@ static const struct {
      "generic|"
      "-default|-amd64|-arm64|-aws|-azure|-gcp|-pve|-lts|\\.(?:el|al|tl)\\d(?:_\\d+)?"
      "(?:\\.(?:x86_64|aarch64))?))(?![0-9A-Za-z])",
+     TEXT},
+    {"comm",
+     "(?:当前进程|进程名|(?:current|running|the) (?:process|task)(?: "
+     "name)?)\\s*(?:为|是|is|was|:)?\\s*[`'\"]?"
+     "([A-Za-z][A-Za-z0-9_./:-]{0,14}[A-Za-z0-9])(?=[`'\".,;\\s]|$|[\\x80-\\xff])",
      TEXT},
     {"crash_commands", "crash> ?(dis|bt|rd|struct|kmem|log|list|ps|vm|foreach|search|task)\\b",
      TEXTS},

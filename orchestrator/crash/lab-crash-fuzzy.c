@@ -186,7 +186,7 @@ append_mended(GString *out, const char *text, gsize length)
 
         word = MIN(word, length - i);
         mendable = strspn(text + i, "0123456789oOlISsBzZ");
-        if (word && mendable >= word && word <= 6) {
+        if (word && mendable >= word && (word <= 6 || (g_ascii_isdigit(text[i]) && word <= 18))) {
             for (gsize j = 0; j < word; j++) {
                 const char *letter = strchr(letters, text[i + j]);
 

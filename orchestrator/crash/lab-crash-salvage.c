@@ -500,7 +500,7 @@ lab_crash_salvage_log(LabCrashSalvage *salvage, LabCrashLog *log)
         drop_repetitions(log);
     if (session)
         lab_crash_session_read(log->cause->attributes, lines);
-    if (text || log->cause->guessed)
+    if (text || log->cause->guessed || (log->cause->frames->len == 0 && !is_stamped(salvage)))
         lab_crash_clues_facts(log->cause->attributes, salvage->kept->str);
 out:
     cause = (LabCrashReport *)log->cause;
