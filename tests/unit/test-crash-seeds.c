@@ -445,7 +445,7 @@ test_noise(void)
     static const struct {
         double share;
         guint class, function;
-    } rows[] = {{0.01, 90, 65}, {0.03, 80, 45}};
+    } rows[] = {{0.01, 88, 62}, {0.03, 72, 33}};
 
     for (gsize i = 0; i < G_N_ELEMENTS(rows); i++) {
         Figures figures = {0};
