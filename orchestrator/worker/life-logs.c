@@ -227,18 +227,12 @@ blame_own_init(LabLife *life)
 static gboolean
 read_vmcore(LabLife *life, GError **error)
 {
-    gsize length = 0, own_length = 0;
-    g_autofree char *text = NULL, *own = NULL;
+    gsize length = 0;
+    g_autofree char *text = NULL;
 
     if (!life->found->dump.method)
         return dmesg_from_console(life, error);
     text = read_vmcore_dmesg(life, &length);
-    own = read_with_callers(life, &own_length);
-    if (own) {
-        g_free(text);
-        text = g_steal_pointer(&own);
-        length = own_length;
-    }
     if (!lab_life_check_with_crash(life, error))
         return FALSE;
     if (g_strcmp0(life->cell->keep_dumps, "none") == 0) {
