@@ -72,14 +72,18 @@ skip_spaces(const char *p)
     return p;
 }
 
-/* "[<ffffffff81234567>]", "[<        (ptrval)>]", or NULL. */
+/* "[<ffffffff81234567>]", "[<        (ptrval)>]", POWER's "[c000000001234567]", or NULL. */
 static const char *
 skip_address(const char *p)
 {
     const char *end;
 
-    if (p[0] != '[' || p[1] != '<')
+    if (p[0] != '[')
         return NULL;
+    if (p[1] != '<') {
+        end = p + 1 + strspn(p + 1, "0123456789abcdef");
+        return end - p >= 9 && *end == ']' ? skip_spaces(end + 1) : NULL;
+    }
     end = strstr(p, ">]");
     return end && end - p < 32 ? skip_spaces(end + 2) : NULL;
 }
@@ -191,7 +195,7 @@ lab_crash_frame_parse_pc(const char *text, gboolean *user)
 {
     static const char *const starts[] = {
         "RIP: 0010:", "RIP: e030:", "EIP: 0060:", "EIP: ", "RIP: ",
-        "PC is at ",  "pc : ",      "IP: ",       "NIP [", "epc : "};
+        "PC is at ",  "pc : ",      "IP: ",       "NIP ",  "epc : "};
     const char *p = skip_spaces(text);
     const char *after;
 

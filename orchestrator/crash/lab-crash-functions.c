@@ -12,7 +12,7 @@ static const char *const common[] = {
     /* the report itself */
     "_{0,2}dump_stack\\w*", "(__)?show_(stack|regs)\\w*", "show_trace", "_{0,2}panic", "vpanic", "nmi_panic", "panic_saved_regs",
     "check_panic_on_warn", "oops_end", "(__)?die", "no_context", "_{0,2}report_bug", "fixup_bug", "handle_bug", "_{0,2}warn_\\w+", "__warn",
-    "print_\\w+", "_{0,2}dump_page\\w*", "unwind_\\w+", "dump_backtrace", "dump_instr", "walk_stackframe", "arch_stack_walk",
+    "print_\\w+", "_{0,2}dump_page\\w*", "unwind_backtrace", "dump_backtrace", "dump_instr", "walk_stackframe", "arch_stack_walk",
     "(__)?save_stack\\w*", "stack_trace\\w*", "(v|vs|s|vsc|sc)n?printf", "v?printk\\w*", "_printk", "pointer", "(widen_)?string(_nocheck)?", "number", "va_format", "hex_\\w+",
     "seq_(v?printf|puts|putc|write|escape\\w*)", "_{0,2}(dev|netdev|dynamic_\\w*)_(emerg|alert|crit|err|warn|notice|info|dbg|printk)", "dev_v?printk_emit",
     "_{0,2}fortify_(panic|report)", "assertfail", "rust_helper_BUG", "skb_(panic|over_panic|under_panic|push|put|pull)",
@@ -35,14 +35,14 @@ static const char *const common[] = {
     /* locks */
     "_{0,2}(do_)?(raw_)?_{0,2}(spin|read|write)_(un)?(lock|trylock)\\w*", "(raw_)?spin_rq_\\w+", "raw_spin_\\w+", "spin_(bug|dump)", "rwlock_bug", "native_queued_\\w+", "_{0,2}(pv_)?queued_\\w+",
     "_{0,3}mutex_(un)?(lock|trylock)\\w*", "_{0,2}rt_mutex\\w*", "rtlock\\w*", "ww_mutex\\w*", "task_blocks_on_rt_mutex", "(mutex|rwsem)_(optimistic_spin|spin_on_owner|can_spin)\\w*", "osq_lock", "_{0,2}ldsem_(down|up)_\\w+",
-    "_{0,2}(down|up)(_(read|write|killable|interruptible|timeout|trylock)\\w*)?", "rwsem_\\w+", "percpu_(down|up)\\w+", "__percpu_\\w+", "_{0,2}lock_sock\\w*", "_{0,2}lock_page\\w*",
+    "_{0,2}(down|up)(_(read|write|common|killable|interruptible|timeout)\\w*)?", "rwsem_\\w+", "percpu_(down|up)\\w+", "__percpu_\\w+", "_{0,2}lock_sock\\w*", "_{0,2}lock_page\\w*",
     "_{0,2}s?rcu_(read|lockdep|dereference)\\w*", "rcu_is_watching", "_?atomic_dec_and_\\w+", "refcount_dec_and_\\w+",
     /* memory and strings */
     "(__pi)?_{0,2}mem(cpy|set|move|cmp|chr|scan|weight)\\w*", "(__pi)?_{0,3}str(n|l|s)?(cpy|cat|cmp|len|chr|str|casecmp|scpy)\\w*", "_?_{0,2}copy_(to|from|in)_(user|iter)\\w*", "raw_copy_\\w+",
     "instrument_\\w+", "(simple_)?copy_(to|from)_iter", "copyin", "copyout", "copy_user_\\w+", "_{0,2}arch_(copy_(to|from|in)|clear)_user\\w*", "rep_(movs|stos)_alternative", "sized_strscpy", "_{0,2}(get|put|clear)_user\\w*", "check_copy_size", "_{0,2}check_object_size", "_{0,2}check_(heap|stack)_object", "check_(object|slab|bytes\\w*)", "slab_pad_check", "(alloc|free)_debug_processing",
-    "check_kernel_text\\w*", "(report_)?usercopy_?\\w*", "_{0,2}(dead_)?alloc_pages?\\w*", "__get_free_pages?", "get_free_pages?", "get_page_from_freelist", "prep_new_page", "check_new_page\\w*",
+    "check_kernel_text\\w*", "(report_)?usercopy_?\\w*", "_{0,2}(dead_)?alloc_(frozen_)?pages?\\w*", "__get_free_pages?", "get_free_pages?", "check_new_page\\w*",
     "_{0,2}kv?[mzc]?[mzc]?alloc(_\\w+)?", "_{0,2}kmalloc\\w*", "_{0,2}do_kmalloc\\w*", "_{0,2}krealloc\\w*", "_{0,2}kmem_cache_\\w+", "_{0,2}v[mz]alloc\\w*", "__vunmap", "_{0,3}slab_\\w+", "do_slab_free",
-    "_{0,2}kv?free\\w*", "vfree\\w*", "allocate_slab", "new_slab", "_{0,2}cache_(grow|alloc|free)\\w*", "_{0,2}free_(hot|pages|one_page|unref|frozen|page|large|prepare)\\w*", "free_pcp\\w*", "rmqueue\\w*",
+    "_{0,2}kv?free\\w*", "vfree\\w*", "allocate_slab", "new_slab", "_{0,2}cache_(grow|alloc|free)\\w*", "_{0,2}free_(hot|pages|one_page|unref|frozen|page|large|prepare)\\w*", "free_pcp\\w*",
     "bad_page\\w*", "oom_kill_process", "out_of_memory", "dump_header", "pagefault_out_of_memory", "__vmap_\\w+", "vmap", "kstrdup\\w*", "kmemdup\\w*", "__phys_addr\\w*",
     /* lists, trees, bits, counters, queues */
     "_{0,2}list_(add|del|replace|move|splice|empty|valid)\\w*", "_{0,3}hlist_\\w+", "_{0,2}rb_\\w+", "klist_\\w+", "radix_tree_(next|delete|lookup|insert)\\w*",

@@ -11,7 +11,9 @@
 
 /* A firmware's first word later than this line was not the log's beginning. */
 #define FIRMWARE_LINE 2
-#define OPEN_MAX      6
+/* Lines after which a report has told its trace. */
+#define TORN_LINES 60
+#define OPEN_MAX   6
 /* Lines after which an open report that gets none of its own is closed. */
 #define IDLE_LINES 600
 
@@ -35,6 +37,7 @@ typedef struct {
     gboolean shows_others; /* stacks of other CPUs follow */
     gboolean interleaved;
     gboolean truncated;
+    gboolean torn; /* … so early that the blamed frame may be among what is lost */
 } Open;
 
 struct LabCrashParser {
@@ -125,6 +128,7 @@ close_report(LabCrashParser *parser, guint index)
         report->line_last = open->line_last;
         report->interleaved |= open->interleaved;
         report->truncated |= open->truncated;
+        report->corrupted |= open->torn;
         report->panicked = open->panicked || (open->class->flags & LAB_CRASH_STOPS);
         report->harmless = (open->class->flags & LAB_CRASH_MINOR) && !report->panicked;
         if (open->class->flags & LAB_CRASH_FOLLOWS)
@@ -281,7 +285,8 @@ note_reboot(LabCrashParser *parser, const LabCrashClass *class, const LabCrashLi
     parser->rebooted = TRUE;
     g_ptr_array_add(lines, text);
     report = lab_crash_report_build(class, lines);
-    report->line_first = report->line_last = line->number;
+    report->line_first = 1; /* what ended without a word began there */
+    report->line_last = line->number;
     g_ptr_array_add(parser->log->reports, report);
 }
 
@@ -359,8 +364,12 @@ static void
 note_loss(LabCrashParser *parser)
 {
     parser->log->truncated = TRUE;
-    for (guint i = 0; i < parser->open->len; i++)
-        ((Open *)parser->open->pdata[i])->truncated = TRUE;
+    for (guint i = 0; i < parser->open->len; i++) {
+        Open *open = parser->open->pdata[i];
+
+        open->truncated = TRUE;
+        open->torn |= open->lines->len < TORN_LINES;
+    }
 }
 
 static gboolean

@@ -97,6 +97,13 @@ static const Row faults[] = {
      "6.6.9\npc : "
      "foo_read+0x10/0x20\nlr : bar+0x1/0x2\nsp : ffff80\nx29: ffff80 x28: 0\nCall trace:\n "
      "foo_read+0x10/0x20\n bar+0x1/0x2\n el0_svc+0x1/0x2\n"},
+    {"BUG: unable to handle kernel NULL pointer dereference in foo_ppc", "null-deref", /* POWER */
+     "BUG: Kernel NULL pointer dereference on read at 0x00000008\nFaulting instruction address: "
+     "0xc0000\n"
+     "Oops: Kernel access of bad area, sig: 11 [#1]\n" TASK "NIP:  c00000 LR: c00000 CTR: 000\nNIP "
+     "[c000000000123456] foo_ppc+0x1/0x20\nLR [c000000000123457] bar+0x1/0x2\nCall Trace:\n"
+     "[c000000001234560] [c000000000123456] foo_ppc+0x1/0x20 (unreliable)\n[c000000001234570] "
+     "[c000000000123457] bar+0x1/0x2\n"},
     {"BUG: unable to handle kernel access to user memory in schedule_tail",
      "bad-access", /* riscv */
      "Unable to handle kernel access to user memory without uaccess routines at virtual address "
@@ -178,7 +185,7 @@ static const Row hangs[] = {
      "Trace:\n "
      "<TASK>\n __schedule+0x1/0x2\n schedule+0x1/0x2\n __mutex_lock+0x1/0x2\n "
      "foo_read+0x1/0x2\n" SYSCALL "INFO: task cat:77 is blocked on a mutex likely owned by task "
-                                  "dd:78.\ntask:dd state:D\nCall Trace:\n "
+     "dd:78.\ntask:dd state:D\nCall Trace:\n "
      "<TASK>\n __schedule+0x1/0x2\n other+0x1/0x2\n"},
     {"BUG: workqueue lockup", "workqueue-lockup",
      "BUG: workqueue lockup - pool cpus=0 node=0 flags=0x0 nice=0 stuck for 33s!\nShowing busy "
