@@ -5,6 +5,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "lab-affected.h"
 #include "lab-cli.h"
 #include "lab-error.h"
 #include "lab-file.h"
@@ -127,7 +128,24 @@ print_expect(const LabRecipe *recipe)
                       expect->outcome ? expect->outcome : "", expect->title ? " '" : "",
                       expect->title ? expect->title : "", expect->title ? "'" : "",
                       *variants ? " of " : "", variants,
-                      expect->kernels ? " (only some kernels)" : "");
+                      expect->affected && *expect->affected == 'y' ? " on affected kernels"
+                      : expect->affected                           ? " on kernels without the bug"
+                      : expect->kernels                            ? " (only some kernels)"
+                                                                   : "");
+    }
+}
+
+static void
+print_affected(const LabRecipe *recipe)
+{
+    for (guint i = 0; i < recipe->affected->len; i++) {
+        const LabAffected *affected = recipe->affected->pdata[i];
+        g_autofree char *range = lab_affected_range(affected);
+
+        lab_cli_print("%-14s%s: %s%s%s\n", i == 0 ? "affected:" : "",
+                      affected->family ? affected->family : affected->line, range,
+                      affected->commit ? "; fixed by " : "",
+                      affected->commit ? affected->commit : "");
     }
 }
 
@@ -159,6 +177,7 @@ cmd_show(LabCli *cli, GError **error)
         lab_cli_print("%-14s%s >= %g\n", "reached:", recipe->reached.metric, recipe->reached.min);
     print_variants(recipe);
     print_expect(recipe);
+    print_affected(recipe);
     return LAB_EXIT_OK;
 }
 

@@ -6,6 +6,7 @@
 #include <fcntl.h>
 #include <string.h>
 
+#include "lab-affected.h"
 #include "lab-error.h"
 #include "lab-file.h"
 #include "lab-log.h"
@@ -331,8 +332,12 @@ make_template(const LabMatrix *matrix, const LabRecipe *recipe, const LabVariant
 }
 
 static void
-add_expectations(LabCell *cell, const LabRecipe *recipe)
+add_expectations(LabCell *cell, const LabKernel *kernel, const LabRecipe *recipe)
 {
+    g_autoptr(LabRelease)
+        release = lab_release_new(kernel->release, kernel->version, kernel->package_version);
+    const LabApplies applies = lab_recipe_applies(recipe, release, NULL, NULL);
+
     for (guint i = 0; i < recipe->expect->len; i++) {
         const LabExpect *expect = recipe->expect->pdata[i];
 
@@ -340,6 +345,9 @@ add_expectations(LabCell *cell, const LabRecipe *recipe)
             !g_strv_contains((const char *const *)expect->variants, cell->variant))
             continue;
         if (expect->kernels && !lab_version_in_range(cell->kernel_release, expect->kernels, NULL))
+            continue;
+        if (expect->affected &&
+            applies != (strcmp(expect->affected, "yes") == 0 ? LAB_APPLIES_YES : LAB_APPLIES_NO))
             continue;
         g_ptr_array_add(cell->expect, lab_schema_copy(&lab_expect_table, expect));
     }
@@ -388,7 +396,7 @@ add_cells(Expansion *e, const LabCell *template, const LabKernel *kernel, const 
     first->kernel_release = g_strdup(kernel->release);
     first->kernel_digest = g_strdup(kernel->digest);
     first->kernel_directory = g_strdup(kernel->directory);
-    add_expectations(first, recipe);
+    add_expectations(first, kernel, recipe);
     checksum = lab_cell_id_begin(first);
     for (int i = 1; i <= repeat; i++) {
         LabCell *cell = i < repeat ? lab_cell_copy(first) : g_steal_pointer(&first);

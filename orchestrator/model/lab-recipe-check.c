@@ -4,6 +4,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "lab-affected.h"
 #include "lab-file.h"
 #include "lab-recipe-form.h"
 #include "lab-schema.h"
@@ -211,12 +212,41 @@ check_range(const Check *check, const char *path, const char *range)
 }
 
 static void
+check_affected(const Check *check, guint i, const LabAffected *affected)
+{
+    g_autofree char *path = g_strdup_printf("affected[%u]", i);
+    g_autofree char *range_path = g_strconcat(path, ".range", NULL);
+    const struct {
+        const char *key, *text;
+    } bounds[] = {{"from", affected->from},
+                  {"before", affected->before},
+                  {"until", affected->until},
+                  {"fixed", affected->fixed}};
+
+    check_range(check, range_path, affected->range);
+    if (!affected->family && !affected->line)
+        lab_yaml_problem(check->yaml, path, "expected a family (or a line, in words)");
+    if (affected->before && affected->until)
+        lab_yaml_problem(check->yaml, path, "expected 'before' or 'until', not both");
+    for (gsize n = 0; n < G_N_ELEMENTS(bounds); n++) {
+        g_autofree char *bound_path = g_strconcat(path, ".", bounds[n].key, NULL);
+
+        if (bounds[n].text && !lab_affected_bound_is_sane(bounds[n].text))
+            lab_yaml_problem(check->yaml, bound_path,
+                             "'%s': expected one version, such as 4.13 or 3.10.0-1160.86.1.el7",
+                             bounds[n].text);
+    }
+}
+
+static void
 check_expect(const Check *check, guint i, const LabExpect *expect)
 {
     g_autofree char *path = g_strdup_printf("expect[%u]", i);
     g_autofree char *kernels_path = g_strconcat(path, ".kernels", NULL);
 
     check_range(check, kernels_path, expect->kernels);
+    if (expect->affected && check->form->recipe.affected->len == 0)
+        lab_yaml_problem(check->yaml, path, "'affected' needs the recipe's own list 'affected'");
     if (!expect->outcome && !expect->title)
         lab_yaml_problem(check->yaml, path, "expected an outcome or a title");
     for (guint n = 0; expect->variants[n]; n++) {
@@ -240,11 +270,8 @@ lab_recipe_form_check(LabRecipeForm *form, LabYaml *yaml, int dirfd)
         check_detector(&check, i, recipe->detectors->pdata[i]);
     for (guint i = 0; i < recipe->expect->len; i++)
         check_expect(&check, i, recipe->expect->pdata[i]);
-    for (guint i = 0; i < recipe->affected->len; i++) {
-        g_autofree char *path = g_strdup_printf("affected[%u].range", i);
-
-        check_range(&check, path, ((LabAffected *)recipe->affected->pdata[i])->range);
-    }
+    for (guint i = 0; i < recipe->affected->len; i++)
+        check_affected(&check, i, recipe->affected->pdata[i]);
     if (lab_yaml_has(yaml, "reached") && !recipe->reached.metric)
         lab_yaml_problem(yaml, "reached", "needs the metric's name");
 }

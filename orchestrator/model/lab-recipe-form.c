@@ -3,6 +3,7 @@
 
 #include <stddef.h>
 
+#include "lab-release.h"
 #include "lab-tables.h"
 
 static const LabField origin_fields[] = {
@@ -78,12 +79,27 @@ static const LabSchema stressor_table = {"stressor", sizeof(LabStressorForm), st
                                          NULL};
 
 static const LabField affected_fields[] = {
-    {"line", LAB_FIELD_STRING, offsetof(LabAffected, line), "a line of kernels", .required = TRUE,
-     .example = "upstream"},
-    {"range", LAB_FIELD_STRING, offsetof(LabAffected, range), "releases that have the bug",
+    {"family", LAB_FIELD_STRING, offsetof(LabAffected, family),
+     "whose kernels it speaks of, and so how their versions are compared (this or line is given)",
+     .choices = lab_family_words, .example = "upstream"},
+    {"line", LAB_FIELD_STRING, offsetof(LabAffected, line), "a line of kernels, in words",
+     .example = "the stable releases of 4.9"},
+    {"range", LAB_FIELD_STRING, offsetof(LabAffected, range),
+     "releases that have the bug, as comparisons; 'from', 'before' and 'until' compare packages "
+     "better",
      .example = ">= 4.4, < 4.13"},
-    {"fixed", LAB_FIELD_STRING, offsetof(LabAffected, fixed), "the release that fixed it",
+    {"from", LAB_FIELD_STRING, offsetof(LabAffected, from),
+     "the first version that has it (default: all that are older)", .example = "4.4"},
+    {"before", LAB_FIELD_STRING, offsetof(LabAffected, before),
+     "the first version that does not have it (default: 'fixed')", .example = "4.13"},
+    {"until", LAB_FIELD_STRING, offsetof(LabAffected, until),
+     "the last version that has it, where the first without is not known", .example = "4.12"},
+    {"fixed", LAB_FIELD_STRING, offsetof(LabAffected, fixed), "the version that fixed it",
      .example = "4.13"},
+    {"commit", LAB_FIELD_STRING, offsetof(LabAffected, commit),
+     "what fixed it, as 'HASH (\"subject\") (in vX.Y)'", .example = "1da177e4c3f4"},
+    {"source", LAB_FIELD_STRING, offsetof(LabAffected, source), "who says so: a URL, an advisory",
+     .example = "https://bugzilla.kernel.org/show_bug.cgi?id=1"},
     {NULL},
 };
 static const LabSchema affected_table = {"affected", sizeof(LabAffected), affected_fields, NULL};
@@ -133,7 +149,7 @@ static const LabSchema timeouts_table = {"timeouts", 0, timeout_fields, NULL};
         LIST("expect", expect, "outcomes that are no surprise", &lab_expect_table),                \
         LIST("variants", variants, "what is compared (default: one, 'default')",                   \
              &lab_variant_table),                                                                  \
-        LIST("affected", affected, "lines of kernels that have the bug", &affected_table),         \
+        LIST("affected", affected, "kernels that have the bug", &affected_table),                  \
         {"timeouts", LAB_FIELD_STRUCT, 0, "deadlines", .schema = &timeouts_table},                 \
         {"kdump", LAB_FIELD_BOOL, offsetof(LabRecipe, kdump), "reserve and load a capture kernel", \
          .fallback = "true"},                                                                      \

@@ -62,20 +62,30 @@ typedef struct {
     char *outcome;   /* an outcome's name, or NULL */
     char *title;     /* glob over the title, or NULL */
     char *kernels;   /* version range ("< 4.13", ">= 5.0, < 6.1"), or NULL */
+    char *affected;  /* "yes", "no": kernels that 'affected' says have the bug, or not; or NULL */
 } LabExpect;
 
 typedef struct {
     char *name;
     char *summary;
+    char *mitigation; /* what it is to a host in production, or NULL: it is none */
     gboolean baseline;
     LabSetup setup;
 } LabVariant;
 
-/* What is known of a line of kernels: for people, and for analysis to compare with. */
+/* Kernels that have the bug: one range of one family's versions; see lab-affected.h. Bounds are
+ * versions of that family: "3.10.0-1160.86.1.el7", "4.4.0-47.68", "6.1.170-1", "4.13". */
 typedef struct {
-    char *line;  /* "upstream", "el8", "debian" … */
-    char *range; /* version range that has the bug (see lab_version_range_holds), or NULL */
-    char *fixed; /* the release that fixed it, or NULL */
+    char *family; /* a word of lab_family_words, or NULL */
+    char *line;   /* a line of kernels in words ("CentOS 7"), or NULL; one of both is given */
+    char *range;  /* version range (see lab_version_range_holds), or NULL */
+    char *from;   /* first with the bug, or NULL: all that are older */
+    char *before; /* first without, or NULL */
+    char *until;  /* last that has it, or NULL */
+    char *fixed;  /* the release that fixed it, or NULL; without range, before and until it ends
+                     the range */
+    char *commit; /* what fixed it: 'HASH ("subject") (in vX.Y)', or NULL */
+    char *source; /* who says so, or NULL */
 } LabAffected;
 
 typedef struct {

@@ -16,6 +16,8 @@ static const char *const detector_words[] = {"panic",   "soft-lockup", "hung-tas
 static const char *const outcome_words[] = {"pass",    "fail",         "crash", "hang",
                                             "timeout", "boot-failure", "lost",  NULL};
 
+static const char *const affected_words[] = {"yes", "no", NULL};
+
 #define SHAPE_FIELDS(cpus_default, memory_default, numa_default, network_default)               \
     {                                                                                           \
         {"cpus",                                                                                \
@@ -115,6 +117,10 @@ static const LabField variant_fields[] = {
      .form = LAB_FORM_NAME, .form_help = "a name of [a-z0-9-]", .example = "default"},
     {"summary", LAB_FIELD_STRING, offsetof(LabVariant, summary), "one line that says what it does",
      .example = "the kernel as it comes"},
+    {"mitigation", LAB_FIELD_STRING, offsetof(LabVariant, mitigation),
+     "what keeps the crash away like this on a host in production, in words; 'kreglab advise' "
+     "tells it",
+     .example = "boot with transparent_hugepage=never"},
     {"baseline", LAB_FIELD_BOOL, offsetof(LabVariant, baseline),
      "the variant that the others are compared with; exactly one", .example = "true"},
     SETUP_FIELDS(LabVariant, setup.),
@@ -182,6 +188,10 @@ static const LabField expect_fields[] = {
      .example = "BUG: unable to handle*"},
     {"kernels", LAB_FIELD_STRING, offsetof(LabExpect, kernels),
      "range of releases that it is about (default: all)", .example = ">= 5.0, < 6.1"},
+    {"affected", LAB_FIELD_STRING, offsetof(LabExpect, affected),
+     "'yes': kernels that the recipe's 'affected' says have the bug; 'no': that it says do not "
+     "(default: all)",
+     .choices = affected_words, .example = "yes"},
     {NULL},
 };
 const LabSchema lab_expect_table = {"expect", sizeof(LabExpect), expect_fields,

@@ -206,10 +206,8 @@ lab_version_compare(LabVersionFamily family, const char *a, const char *b)
                             parts_b.release ? parts_b.release : "");
 }
 
-/* The upstream part of a release, with three numbers at least: "6.1.0" of "6.1.0-49-amd64" and of
- * "6.1"; "-rc1" is "~rc1" so that it sorts before the release proper. g_free. */
-static char *
-upstream_part(const char *release)
+char *
+lab_version_upstream(const char *release)
 {
     gsize n = strspn(release, "0123456789.");
     g_autoptr(GString) text = g_string_new_len(release, (gssize)n);
@@ -230,8 +228,8 @@ upstream_part(const char *release)
 int
 lab_release_compare(const char *a, const char *b)
 {
-    g_autofree char *upstream_a = upstream_part(a);
-    g_autofree char *upstream_b = upstream_part(b);
+    g_autofree char *upstream_a = lab_version_upstream(a);
+    g_autofree char *upstream_b = lab_version_upstream(b);
     int result = deb_compare_part(upstream_a, upstream_b);
     LabVersionFamily family = lab_version_family(a);
 
@@ -277,8 +275,8 @@ compare_with_bound(const char *release, const char *bound)
         rest += 3 + run_length(rest + 3, TRUE);
     if (*rest)
         return lab_release_compare(release, bound);
-    upstream = upstream_part(bound);
-    own = upstream_part(release);
+    upstream = lab_version_upstream(bound);
+    own = lab_version_upstream(release);
     return deb_compare_part(own, upstream);
 }
 

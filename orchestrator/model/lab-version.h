@@ -12,6 +12,10 @@ LabVersionFamily lab_version_family(const char *release);
 /* <0, 0, >0 as strcmp. rpm: rpmvercmp over E:V-R; deb: dpkg's algorithm. */
 int lab_version_compare(LabVersionFamily family, const char *a, const char *b);
 
+/* The upstream part of a release, with three numbers at least: "6.1.0" of "6.1.0-49-amd64" and of
+ * "6.1"; "-rc1" is "~rc1" so that it sorts before the release proper. g_free. */
+char *lab_version_upstream(const char *release);
+
 /* Order of two releases (uname -r) in a list: by upstream version first, then as their family. */
 int lab_release_compare(const char *a, const char *b);
 

@@ -152,6 +152,20 @@ static const struct {
      "4:31: expect[0].kernels: '4.4': expected comparisons such as \">= 4.4, < 4.13\""},
     {HEAD "affected:\n  - {line: upstream, range: old}\n",
      "4:29: affected[0].range: 'old': expected comparisons such as \">= 4.4, < 4.13\""},
+    {HEAD "affected:\n  - {range: \"< 4\"}\n",
+     "4:5: affected[0]: expected a family (or a line, in words)"},
+    {HEAD "affected:\n  - {family: el7, before: 1-2, until: 1-1}\n",
+     "4:5: affected[0]: expected 'before' or 'until', not both"},
+    {HEAD "affected:\n  - {family: el6, before: 1-2}\n",
+     "4:14: affected[0].family: 'el6': expected one of upstream, debian, ubuntu, el7, el8, el9, "
+     "alinux, openeuler: did you mean 'el7'?"},
+    {HEAD "affected:\n  - {family: upstream, from: \">= 4\", fixed: old}\n",
+     "4:30: affected[0].from: '>= 4': expected one version, such as 4.13 or "
+     "3.10.0-1160.86.1.el7\n"
+     "4:45: affected[0].fixed: 'old': expected one version, such as 4.13 or "
+     "3.10.0-1160.86.1.el7"},
+    {HEAD "expect:\n  - {outcome: crash, affected: yes}\n",
+     "4:5: expect[0]: 'affected' needs the recipe's own list 'affected'"},
     {HEAD "variants:\n  - name: a\n  - name: b\n",
      "4:3: variants: expected exactly one variant with 'baseline: true'; there are 0"},
     {HEAD "variants:\n  - {name: a, baseline: true}\n  - {name: a, baseline: true}\n",
