@@ -13,6 +13,7 @@
 typedef struct {
     guint64 address;
     guint32 name; /* in the module's string table */
+    guint32 index;
 } Symbol;
 
 static gint
@@ -161,7 +162,10 @@ by_symbol(gconstpointer a, gconstpointer b)
 {
     const Symbol *left = a, *right = b;
 
-    return left->address < right->address ? -1 : left->address > right->address;
+    if (left->address != right->address)
+        return left->address < right->address ? -1 : 1;
+    /* Of names for one address the kernel takes the first: those are tried last to first. */
+    return left->index > right->index ? -1 : left->index < right->index;
 }
 
 /* The functions in a module's symbol table, which has ELF's form. */
@@ -184,7 +188,7 @@ read_symbols(LabStackKernel *kernel, const LabStackModule *module)
         Symbol symbol;
 
         memcpy(&sym, table + i * sizeof sym, sizeof sym);
-        symbol = (Symbol){sym.st_value, sym.st_name};
+        symbol = (Symbol){sym.st_value, sym.st_name, (guint32)i};
         if (sym.st_name && lab_stack_module_at(kernel, symbol.address) == module)
             g_array_append_val(symbols, symbol);
     }
