@@ -70,7 +70,7 @@ typedef struct {
 } Sink;
 
 static void
-drain(Sink *sink, gsize limit)
+drain(Sink *sink, gsize limit, const LabProcOptions *told)
 {
     guint8 buffer[65536];
     ssize_t n = read(sink->fd, buffer, sizeof buffer);
@@ -82,6 +82,8 @@ drain(Sink *sink, gsize limit)
         sink->fd = -1;
         return;
     }
+    if (told && told->on_output)
+        told->on_output((const char *)buffer, (gsize)n, told->output_data);
     if (sink->bytes->len < limit)
         g_byte_array_append(sink->bytes, buffer, (guint)MIN((gsize)n, limit - sink->bytes->len));
 }
@@ -122,9 +124,9 @@ pump(int *in, Sink *out, Sink *err, const LabProcOptions *options, gint64 deadli
         if (n <= 0)
             continue;
         if (fds[0].revents)
-            drain(out, limit);
+            drain(out, limit, options);
         if (fds[1].revents)
-            drain(err, limit);
+            drain(err, limit, NULL);
         if (fds[2].revents)
             feed(in, options, &fed);
     }

@@ -20,6 +20,9 @@ typedef struct {
     gint64 timeout_ms;    /* 0: ten minutes */
     guint64 memory_bytes; /* address space that the child may have; 0: no limit of ours */
     gsize max_output;     /* bytes kept of each stream; 0: 16 MiB. More is read and dropped */
+    /* Called with each piece of the captured output as it comes; or NULL. */
+    void (*on_output)(const char *bytes, gsize length, gpointer data);
+    gpointer output_data;
 } LabProcOptions;
 
 typedef struct {

@@ -28,6 +28,20 @@ static const LabOption add_options[] = {
     {NULL},
 };
 
+static const LabOption build_options[] = {
+    {"source", 0, LAB_OPTION_STRING, "SOURCE",
+     "a kernel source tree, or debian:SUITE/linux-source-X", .hint = LAB_HINT_DIRECTORY},
+    {"name", 0, LAB_OPTION_STRING, "NAME",
+     "name of the kernel in the store; it ends the kernel's release, too"},
+    {"config", 0, LAB_OPTION_STRINGS, "FRAGMENT",
+     "lines of a .config, over those that the lab's guests need", .hint = LAB_HINT_FILE},
+    {"patch", 0, LAB_OPTION_STRINGS, "FILE", "patch to apply before building",
+     .hint = LAB_HINT_FILE},
+    {"jobs", 'j', LAB_OPTION_INT, "N", "compilers at once (default: one a CPU)", .min = 1,
+     .max = 1024},
+    {NULL},
+};
+
 /* The options that decide what a crash of this kernel can show and how it can be dumped. */
 static const struct {
     const char *title;
@@ -61,7 +75,48 @@ cmd_add(LabCli *cli, GError **error)
     json_object_set_new(request, "sha256", lab_json_text(sha256));
     json_object_set_new(request, "headers", json_boolean(lab_cli_flag(cli, "headers")));
     json_object_set_new(request, "debug", json_boolean(lab_cli_flag(cli, "with-debug")));
-    status = lab_intake_call(cli->paths, request, cli->quiet, &id, error);
+    status = lab_intake_call(cli->paths, "intake", request, cli->quiet, &id, error);
+    if (status < 0)
+        return LAB_EXIT_INFRA;
+    if (id)
+        lab_cli_print("%s\n", id);
+    return status;
+}
+
+/* Paths as the worker, which may run elsewhere, has to be given them. */
+static json_t *
+absolute_paths(const char *const *paths)
+{
+    json_t *array = json_array();
+
+    for (; *paths; paths++) {
+        g_autofree char *path = g_canonicalize_filename(*paths, NULL);
+
+        json_array_append_new(array, lab_json_text(path));
+    }
+    return array;
+}
+
+static int
+cmd_build(LabCli *cli, GError **error)
+{
+    const char *source = lab_cli_string(cli, "source");
+    const char *name = lab_cli_string(cli, "name");
+    g_autofree char *path = NULL;
+    g_autofree char *id = NULL;
+    g_autoptr(json_t) request = json_object();
+    int status;
+
+    if (!source || !name)
+        return lab_cli_usage(error, "what is built and how it is called: give --source and --name");
+    path = g_str_has_prefix(source, "debian:") ? g_strdup(source)
+                                               : g_canonicalize_filename(source, NULL);
+    json_object_set_new(request, "source", lab_json_text(path));
+    json_object_set_new(request, "name", lab_json_text(name));
+    json_object_set_new(request, "configs", absolute_paths(lab_cli_strings(cli, "config")));
+    json_object_set_new(request, "patches", absolute_paths(lab_cli_strings(cli, "patch")));
+    json_object_set_new(request, "jobs", json_integer(lab_cli_int(cli, "jobs", 0)));
+    status = lab_intake_call(cli->paths, "kernel-build", request, cli->quiet, &id, error);
     if (status < 0)
         return LAB_EXIT_INFRA;
     if (id)
@@ -131,6 +186,16 @@ config_json(LabKernel *kernel)
     return config;
 }
 
+/* build.json of a kernel that was built here, or null. New reference. */
+static json_t *
+read_build(const LabKernel *kernel)
+{
+    g_autofree char *path = g_build_filename(kernel->directory, "build.json", NULL);
+    json_t *build = lab_json_read(AT_FDCWD, path, 1, NULL);
+
+    return build ? build : json_null();
+}
+
 static void
 show_json(LabKernel *kernel)
 {
@@ -139,6 +204,7 @@ show_json(LabKernel *kernel)
     json_object_set_new(json, "directory", lab_json_text(kernel->directory));
     json_object_set_new(json, "has_headers", json_boolean(has_file(kernel, "headers.json")));
     json_object_set_new(json, "has_debug", json_boolean(has_file(kernel, "debug/vmlinux")));
+    json_object_set_new(json, "build", read_build(kernel));
     json_object_set_new(json, "config", config_json(kernel));
     lab_cli_print_json(json);
 }
@@ -147,6 +213,37 @@ static void
 print_field(const char *name, const char *value)
 {
     lab_cli_print("%-14s%s\n", name, value ? value : "-");
+}
+
+/* "page-frag-alloc.patch (3f2a…), …" */
+static char *
+inputs_text(const json_t *list)
+{
+    g_autoptr(GString) text = g_string_new(NULL);
+    const json_t *input;
+    size_t i;
+
+    json_array_foreach (list, i, input)
+        g_string_append_printf(text, "%s%s (sha256 %.12s)", i > 0 ? ", " : "",
+                               lab_json_string(input, "name"), lab_json_string(input, "sha256"));
+    return g_string_free(g_steal_pointer(&text), FALSE);
+}
+
+static void
+print_build(const LabKernel *kernel)
+{
+    g_autoptr(json_t) build = read_build(kernel);
+    g_autofree char *fragments = inputs_text(lab_json_member(build, "fragments"));
+    g_autofree char *patches = inputs_text(lab_json_member(build, "patches"));
+
+    if (!json_is_object(build))
+        return;
+    lab_cli_print("%-14swith %s, in %.0f s (log: %s/build.log)\n",
+                  "built here:", lab_json_string(build, "compiler"),
+                  (double)lab_json_int(lab_json_member(build, "duration_ms"), "make", 0) / 1000,
+                  kernel->directory);
+    print_field("fragments:", *fragments ? fragments : NULL);
+    print_field("patches:", *patches ? patches : NULL);
 }
 
 static void
@@ -188,6 +285,7 @@ show_text(LabKernel *kernel)
     print_field("modules:", kernel->has_modules ? "yes" : "none");
     print_field("headers:", has_file(kernel, "headers.json") ? "yes" : "no (add --headers)");
     print_field("symbols:", has_file(kernel, "debug/vmlinux") ? "yes" : "no (add --with-debug)");
+    print_build(kernel);
     print_config(kernel);
 }
 
@@ -256,6 +354,13 @@ static const LabVerb subverbs[] = {
      .max_args = -1,
      .hints = {LAB_HINT_FILE},
      .run = cmd_add},
+    {.name = "build",
+     .summary = "build a kernel from source into the store",
+     .description = "A small configuration that boots the lab's guests, with the fragments and "
+                    "patches that are given. Modules can be built against the result. The same "
+                    "build is not done twice. Prints the kernel's id.",
+     .options = {build_options},
+     .run = cmd_build},
     {.name = "list",
      .summary = "list the kernels of the store",
      .synopsis = "[KERNEL…]",
@@ -283,6 +388,6 @@ static const LabVerb subverbs[] = {
 
 const LabVerb lab_verb_kernel = {
     .name = "kernel",
-    .summary = "take kernels into the store, show and remove them",
+    .summary = "take kernels into the store, build, show and remove them",
     .subverbs = subverbs,
 };

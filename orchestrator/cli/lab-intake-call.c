@@ -26,9 +26,10 @@ in_child(gpointer data)
 }
 
 static gboolean
-spawn(const LabPaths *paths, int event_fd, int *stdin_fd, GPid *pid, GError **error)
+spawn(const LabPaths *paths, const char *verb, int event_fd, int *stdin_fd, GPid *pid,
+      GError **error)
 {
-    const char *const argv[] = {paths->worker, "intake", NULL};
+    const char *const argv[] = {paths->worker, verb, NULL};
     g_auto(GStrv) env = g_get_environ();
     const int target = EVENT_FD;
     GError *failure = NULL;
@@ -103,8 +104,8 @@ read_events(Watch *watch, int fd)
 }
 
 int
-lab_intake_call(const LabPaths *paths, const json_t *request, gboolean quiet, char **id,
-                GError **error)
+lab_intake_call(const LabPaths *paths, const char *verb, const json_t *request, gboolean quiet,
+                char **id, GError **error)
 {
     Watch watch = {.quiet = quiet, .terminal = isatty(STDERR_FILENO)};
     g_autofree char *text = lab_json_line(request);
@@ -120,7 +121,7 @@ lab_intake_call(const LabPaths *paths, const json_t *request, gboolean quiet, ch
         return -1;
     }
     events = ends[0];
-    if (!spawn(paths, ends[1], &in, &pid, error)) {
+    if (!spawn(paths, verb, ends[1], &in, &pid, error)) {
         close(ends[1]);
         return -1;
     }

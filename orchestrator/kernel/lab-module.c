@@ -11,6 +11,7 @@
 #include "lab-error.h"
 #include "lab-file.h"
 #include "lab-json.h"
+#include "lab-make-log.h"
 #include "lab-module-source.h"
 #include "lab-proc.h"
 #include "lab-version.h"
@@ -176,27 +177,6 @@ take_cached(const Job *job, LabModuleBuild *out)
     return out->built;
 }
 
-/* The line of the log that says most: the first error of compiler or modpost, else what a tool
- * lacks, else make's own. */
-static char *
-first_error(const char *log, const char *work)
-{
-    static const char *const marks[] = {": error:", ": fatal error:",         "ERROR: modpost:",
-                                        "ERROR:",   "not found (required by", ": not found",
-                                        "*** "};
-    g_auto(GStrv) lines = g_strsplit(log, "\n", -1);
-
-    for (gsize i = 0; i < G_N_ELEMENTS(marks); i++)
-        for (char **line = lines; *line; line++)
-            if (strstr(*line, marks[i])) {
-                g_auto(GStrv) parts = g_strsplit(*line, work, -1);
-                g_autofree char *text = g_strjoinv("", parts);
-
-                return g_strdup(g_strstrip(text) + (*text == '/'));
-            }
-    return g_strdup("make failed without a word");
-}
-
 /* A tool of the headers package that needs a newer C library is a reason of its own. */
 static void
 explain_failure(const Job *job, const char *log, const char *work, LabModuleBuild *out)
@@ -211,7 +191,7 @@ explain_failure(const Job *job, const char *log, const char *work, LabModuleBuil
                 job->kernel->release, (int)strcspn(glibc + 9, "'"), glibc + 9);
         return;
     }
-    line = first_error(log, work);
+    line = lab_make_first_error(log, work);
     if (job->wanted)
         set_why(out, "does not build: %.400s (its headers want %s, built with %s)", line,
                 job->wanted, job->compiler);

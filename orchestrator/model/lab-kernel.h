@@ -17,6 +17,7 @@
  *                    tree was made for)}; absent without headers
  *     debug/vmlinux  with symbols, when fetched (--with-debug)
  *     changelog      as the package has it
+ *     build.json     of a kernel built here: see kernel/lab-build.h; and its build.log
  */
 #pragma once
 

@@ -5,6 +5,7 @@
 int lab_verb_cell(int argc, char **argv);
 int lab_verb_clean(int argc, char **argv);
 int lab_verb_intake(int argc, char **argv);
+int lab_verb_kernel_build(int argc, char **argv);
 int lab_verb_module_build(int argc, char **argv);
 int lab_verb_shell(int argc, char **argv);
 int lab_verb_probe(int argc, char **argv);
