@@ -12,78 +12,103 @@
 
 #define MAX_HEADERS      (256u << 10)
 #define MAX_NOTES        (8u << 20)
-#define MAX_WALK_BACK    64u
 #define START_KERNEL_MAP G_GUINT64_CONSTANT(0xffffffff80000000)
 #define KERNEL_HALF      G_GUINT64_CONSTANT(0xff00000000000000)
 
+/* Physical memory [address, end), at 'offset' of the file where it is in it. */
 typedef struct {
-    guint64 address, offset, file_size, size, reach; /* reach: the end of all segments up to here */
-} Segment;
+    guint64 address, end, offset;
+} Range;
 
-/* What the file really has of a segment. */
+/* Segments overlap (/proc/vmcore has the kernel's text twice, `dump-guest-memory -p` each mapping
+ * of a page); these are sorted and disjoint. */
 typedef struct {
-    guint64 address, reach;
-} Stored;
-
-typedef struct {
-    Segment *segments; /* by address */
-    Stored *stored;    /* by address, too */
-    guint n, n_stored;
+    GArray *memory;  /* Range: what is memory */
+    GArray *claimed; /* Range: what should be in the file */
+    GArray *stored;  /* Range: what the file reaches */
 } Elf;
 
-static const Segment *
-find_segment(const Elf *elf, guint64 address)
+static int
+compare_ranges(gconstpointer a, gconstpointer b)
 {
-    guint low = 0, high = elf->n;
+    const Range *left = a, *right = b;
+
+    if (left->address != right->address)
+        return left->address < right->address ? -1 : 1;
+    return left->end > right->end ? -1 : left->end < right->end;
+}
+
+/* Sorts, and takes from each range what none before it has. */
+static void
+make_disjoint(GArray *ranges)
+{
+    guint64 end = 0;
+    guint n = 0;
+
+    g_array_sort(ranges, compare_ranges);
+    for (guint i = 0; i < ranges->len; i++) {
+        Range range = g_array_index(ranges, Range, i);
+
+        if (range.end <= end)
+            continue;
+        if (range.address < end) {
+            range.offset += end - range.address;
+            range.address = end;
+        }
+        end = range.end;
+        g_array_index(ranges, Range, n++) = range;
+    }
+    g_array_set_size(ranges, n);
+}
+
+/* The first range that ends behind the address, or NULL. */
+static const Range *
+find_range(const GArray *ranges, guint64 address)
+{
+    guint low = 0, high = ranges->len;
 
     while (low < high) {
         guint middle = low + (high - low) / 2;
 
-        if (elf->segments[middle].address <= address)
+        if (g_array_index(ranges, Range, middle).end <= address)
             low = middle + 1;
         else
             high = middle;
     }
-    /* Segments may lie in one another (/proc/vmcore has the kernel's text twice). */
-    for (guint i = 0; i < MAX_WALK_BACK && low > 0; i++, low--) {
-        const Segment *segment = &elf->segments[low - 1];
+    return low < ranges->len ? &g_array_index(ranges, Range, low) : NULL;
+}
 
-        if (address - segment->address < segment->size)
-            return segment;
-        if (segment->reach <= address)
-            return NULL;
-    }
-    return NULL;
+static gboolean
+meets(const GArray *ranges, guint64 address, guint64 end)
+{
+    const Range *range = find_range(ranges, address);
+
+    return address < end && range && range->address < end;
 }
 
 static LabCoreStatus
 read_page(LabCore *core, guint64 pfn, guint8 *page)
 {
     const Elf *elf = core->format_data;
-    guint64 address = pfn << core->page_shift;
-    gsize at = 0;
+    guint64 start = pfn << core->page_shift, end = start + core->page_size, at = start;
 
     memset(page, 0, core->page_size);
-    if (!find_segment(elf, address) && !find_segment(elf, address + core->page_size - 1))
-        return LAB_CORE_BAD_ADDRESS;
     /* Segments need not begin and end with a page. */
-    while (at < core->page_size) {
-        const Segment *segment = find_segment(elf, address + at);
-        guint64 within;
-        gsize part, room;
+    while (at < end) {
+        const Range *range = find_range(elf->stored, at);
+        guint64 from = range ? MIN(MAX(range->address, at), end) : end, to;
 
-        if (!segment) {
-            at += 8;
-            continue;
-        }
-        within = address + at - segment->address;
-        part = (gsize)MIN(segment->size - within, (guint64)(core->page_size - at));
-        if (within >= segment->file_size)
-            return LAB_CORE_EXCLUDED;
-        room = (gsize)MIN(segment->file_size - within, (guint64)part);
-        if (!lab_core_file_read_all(core->file, segment->offset + within, page + at, room))
+        if (meets(elf->claimed, at, from))
             return LAB_CORE_LOST;
-        at += part;
+        if (meets(elf->memory, at, from))
+            return LAB_CORE_EXCLUDED;
+        if (from == end)
+            return at == start ? LAB_CORE_BAD_ADDRESS : LAB_CORE_OK;
+        to = MIN(range->end, end);
+        if (!lab_core_file_read_all(core->file, range->offset + (from - range->address),
+                                    page + (from - start), (gsize)(to - from)))
+            return LAB_CORE_LOST;
+        at = to;
     }
     return LAB_CORE_OK;
 }
@@ -93,20 +118,11 @@ next_page(LabCore *core, guint64 *pfn)
 {
     const Elf *elf = core->format_data;
     guint64 address = *pfn << core->page_shift;
-    guint low = 0, high = elf->n_stored;
+    const Range *range = find_range(elf->stored, address);
 
-    /* The first part whose reach is behind the address is itself behind it. */
-    while (low < high) {
-        guint middle = low + (high - low) / 2;
-
-        if (elf->stored[middle].reach <= address)
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    if (low == elf->n_stored)
+    if (!range)
         return FALSE;
-    *pfn = MAX(address, elf->stored[low].address) >> core->page_shift;
+    *pfn = MAX(address, range->address) >> core->page_shift;
     return TRUE;
 }
 
@@ -115,21 +131,23 @@ elf_free(gpointer data)
 {
     Elf *elf = data;
 
-    g_free(elf->segments);
-    g_free(elf->stored);
+    g_array_unref(elf->memory);
+    g_array_unref(elf->claimed);
+    g_array_unref(elf->stored);
     g_free(elf);
 }
 
 static const LabCorePages elf_pages = {read_page, next_page, elf_free};
 
-static int
-compare_segments(gconstpointer a, gconstpointer b)
+static Elf *
+elf_new(void)
 {
-    const Segment *left = a, *right = b;
+    Elf *elf = g_new0(Elf, 1);
 
-    if (left->address != right->address)
-        return left->address < right->address ? -1 : 1;
-    return left->file_size < right->file_size ? -1 : left->file_size > right->file_size;
+    elf->memory = g_array_new(FALSE, FALSE, sizeof(Range));
+    elf->claimed = g_array_new(FALSE, FALSE, sizeof(Range));
+    elf->stored = g_array_new(FALSE, FALSE, sizeof(Range));
+    return elf;
 }
 
 /* What the addresses of a segment tell of where the kernel lies. */
@@ -145,62 +163,49 @@ learn_addresses(LabCore *core, const Elf64_Phdr *header)
 }
 
 static void
-add_stored(LabCore *core, Elf *elf)
+add_range(GArray *ranges, guint64 address, guint64 length, guint64 offset)
 {
-    guint64 size = lab_core_file_size(core->file), reach = 0;
+    Range range = {address, address + length, offset};
 
-    elf->stored = g_new(Stored, MAX(elf->n, 1));
-    for (guint i = 0; i < elf->n; i++) {
-        const Segment *segment = &elf->segments[i];
-        guint64 there = segment->offset < size ? MIN(segment->file_size, size - segment->offset)
-                                               : 0;
+    if (length > 0)
+        g_array_append_val(ranges, range);
+}
 
-        if (there == 0)
-            continue;
-        reach = MAX(reach, segment->address + there);
-        elf->stored[elf->n_stored++] = (Stored){segment->address, reach};
-    }
+static guint64
+count_bytes(const GArray *ranges)
+{
+    guint64 bytes = 0;
+
+    for (guint i = 0; i < ranges->len; i++)
+        bytes += g_array_index(ranges, Range, i).end - g_array_index(ranges, Range, i).address;
+    return bytes;
 }
 
 static void
 add_segments(LabCore *core, Elf *elf, const Elf64_Phdr *headers, guint n)
 {
-    guint64 reach = 0, end = 0;
-    gboolean cut = FALSE;
+    guint64 size = lab_core_file_size(core->file);
 
-    elf->segments = g_new(Segment, MAX(n, 1));
     for (guint i = 0; i < n; i++) {
         const Elf64_Phdr *header = &headers[i];
-        Segment *segment = &elf->segments[elf->n];
+        guint64 claimed = MIN(header->p_filesz, header->p_memsz);
 
-        if (header->p_type != PT_LOAD || header->p_memsz == 0 ||
-            header->p_paddr > G_MAXUINT64 - header->p_memsz ||
+        if (header->p_type != PT_LOAD || header->p_paddr > G_MAXUINT64 - header->p_memsz ||
             header->p_offset > (guint64)G_MAXINT64)
             continue;
-        *segment = (Segment){header->p_paddr, header->p_offset,
-                             MIN(header->p_filesz, header->p_memsz), header->p_memsz, 0};
-        cut |= segment->file_size > lab_core_file_size(core->file) ||
-               segment->offset > lab_core_file_size(core->file) - segment->file_size;
+        add_range(elf->memory, header->p_paddr, header->p_memsz, 0);
+        add_range(elf->claimed, header->p_paddr, claimed, header->p_offset);
+        if (header->p_offset < size)
+            add_range(elf->stored, header->p_paddr, MIN(claimed, size - header->p_offset),
+                      header->p_offset);
         learn_addresses(core, header);
-        elf->n++;
     }
-    qsort(elf->segments, elf->n, sizeof *elf->segments, compare_segments);
-    for (guint i = 0; i < elf->n; i++) {
-        Segment *segment = &elf->segments[i];
-
-        reach = MAX(reach, segment->address + segment->size);
-        segment->reach = reach;
-        if (segment->address + segment->size > end) {
-            guint64 from = MAX(segment->address, end);
-
-            core->memory_bytes += segment->address + segment->size - from;
-            if (segment->address + segment->file_size > from)
-                core->dumped_bytes += segment->address + segment->file_size - from;
-            end = segment->address + segment->size;
-        }
-    }
-    add_stored(core, elf);
-    if (cut)
+    make_disjoint(elf->memory);
+    make_disjoint(elf->claimed);
+    make_disjoint(elf->stored);
+    core->memory_bytes = count_bytes(elf->memory);
+    core->dumped_bytes = count_bytes(elf->claimed);
+    if (count_bytes(elf->stored) < core->dumped_bytes)
         lab_core_missing(core, "memory", "the file is cut off: its segments reach over its end");
 }
 
@@ -290,14 +295,14 @@ lab_core_elf_open(LabCore *core, GError **error)
     core->format = LAB_CORE_FORMAT_ELF;
     core->format_text = g_strdup("ELF");
     lab_core_set_machine(core, machine_name(ehdr.e_machine));
-    elf = g_new0(Elf, 1);
+    elf = elf_new();
     core->format_data = elf;
     core->pages = &elf_pages;
     add_segments(core, elf, headers, n);
     for (guint i = 0; i < n; i++)
         if (headers[i].p_type == PT_NOTE)
             read_notes(core, &headers[i]);
-    if (elf->n == 0 && core->cpus->len == 0 && !core->vmcoreinfo)
+    if (elf->memory->len == 0 && core->cpus->len == 0 && !core->vmcoreinfo)
         return bad(core, error, "a core with neither memory nor notes");
     return TRUE;
 }
