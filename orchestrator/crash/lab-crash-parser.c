@@ -312,6 +312,15 @@ add_follow_up(LabCrashParser *parser, Open *open, const LabCrashClass *class,
     add_line(parser, open, line);
 }
 
+/* Is the header enough to say that there is a report? */
+static gboolean
+tells_at_once(const LabCrashClass *class)
+{
+    if (class->flags & (LAB_CRASH_NEEDS_TRACE | LAB_CRASH_NEEDS_DETAIL | LAB_CRASH_MINOR))
+        return FALSE;
+    return !(class->flags & LAB_CRASH_WEAK && class->rule == LAB_CRASH_RULE_TITLE);
+}
+
 static void
 open_report(LabCrashParser *parser, const LabCrashClass *class, const LabCrashLine *line)
 {
@@ -345,7 +354,7 @@ open_report(LabCrashParser *parser, const LabCrashClass *class, const LabCrashLi
     open->time_us = open->cpu = -1;
     g_ptr_array_add(parser->open, open);
     add_line(parser, open, line);
-    if (!(class->flags & (LAB_CRASH_NEEDS_TRACE | LAB_CRASH_NEEDS_DETAIL | LAB_CRASH_MINOR)))
+    if (tells_at_once(class))
         parser->has_report = TRUE;
 }
 
@@ -476,8 +485,7 @@ lab_crash_parser_peek(LabCrashParser *parser, const LabCrashLine *line)
     parser->panic_ended |= ends_panic(text);
     if (!class || line->noise || line->foreign)
         return;
-    parser->has_report |=
-        !(class->flags & (LAB_CRASH_NEEDS_TRACE | LAB_CRASH_NEEDS_DETAIL | LAB_CRASH_MINOR));
+    parser->has_report |= tells_at_once(class);
     parser->log->panicked |= (class->flags & LAB_CRASH_STOPS) != 0;
 }
 

@@ -295,6 +295,22 @@ test_monitor(void)
     g_assert_nonnull(log->cause);
 }
 
+/* A line alone names a log that has nothing better; nobody is woken up for it. */
+static void
+test_weak(void)
+{
+    static const char line[] = "[    9.000000] WARNING: the frobnicator is hot";
+    g_autoptr(LabCrashParser) parser = lab_crash_parser_new();
+    g_autoptr(LabCrashLog) log = NULL;
+
+    lab_crash_parser_feed(parser, line, strlen(line));
+    g_assert_false(lab_crash_parser_has_report(parser));
+    log = lab_crash_parser_finish(parser);
+    g_assert_cmpstr(log->cause->title, ==, "WARNING: the frobnicator is hot");
+    g_assert_true(log->cause->weak);
+    g_assert_cmpuint(log->cause->frames->len, ==, 0);
+}
+
 static void
 test_boots(void)
 {
@@ -455,6 +471,7 @@ main(int argc, char **argv)
     g_test_add_func("/crash/titles", test_titles);
     g_test_add_func("/crash/no-crash", test_no_crash);
     g_test_add_func("/crash/monitor", test_monitor);
+    g_test_add_func("/crash/weak", test_weak);
     g_test_add_func("/crash/boots", test_boots);
     g_test_add_func("/crash/hostile", test_hostile);
     g_test_add_func("/crash/golden", test_golden);
