@@ -20,6 +20,7 @@
 #define AT_TEXT   0x9000u
 #define N_DESCS   8u
 #define TEXT_SIZE 512u
+#define N_NESTED  66u
 
 static const char *const lines[] = {
     "Linux version 6.1.0-test (lab@test) (gcc) #1 SMP TEST",
@@ -255,8 +256,8 @@ make_elf(const Synthetic *what, const guint8 *memory, const GByteArray *notes)
                        .e_phoff = 192, /* as QEMU 7.2 has it */
                        .e_ehsize = sizeof ehdr,
                        .e_phentsize = sizeof(Elf64_Phdr),
-                       .e_phnum = 2};
-    Elf64_Phdr headers[2] = {
+                       .e_phnum = 2 + N_NESTED};
+    Elf64_Phdr headers[2 + N_NESTED] = {
         {.p_type = PT_NOTE, .p_offset = 0x1000, .p_filesz = notes->len, .p_memsz = notes->len},
         {.p_type = PT_LOAD,
          .p_offset = 0x3000,
@@ -266,6 +267,14 @@ make_elf(const Synthetic *what, const guint8 *memory, const GByteArray *notes)
          .p_memsz = MEMORY},
     };
 
+    /* Segments within the large one, as `dump-guest-memory -p` makes them of mappings. */
+    for (guint i = 0; i < N_NESTED; i++)
+        headers[2 + i] = (Elf64_Phdr){.p_type = PT_LOAD,
+                                      .p_offset = 0x3000 + AT_DATA + i * 8,
+                                      .p_paddr = SYNTHETIC_PHYS_BASE + AT_DATA + i * 8,
+                                      .p_filesz = 8,
+                                      .p_memsz = 8};
+    G_STATIC_ASSERT(192 + sizeof headers <= 0x1000);
     memcpy(ehdr.e_ident, ELFMAG, SELFMAG);
     ehdr.e_ident[EI_CLASS] = ELFCLASS64;
     ehdr.e_ident[EI_DATA] = ELFDATA2LSB;
