@@ -4,7 +4,7 @@
  * image, a length from 1 to 16, and that many bytes. */
 #include <string.h>
 
-#include "fake-kernel.h"
+#include "fake-stacks.h"
 
 int LLVMFuzzerTestOneInput(const guint8 *data, gsize size);
 

@@ -2,7 +2,7 @@
 /* Tasks and stacks of a kernel made by hand, whole and damaged. */
 #include <string.h>
 
-#include "fake-kernel.h"
+#include "fake-stacks.h"
 
 #define SLEEPER (FAKE_TASKS + 0x200)
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-#include "fake-kernel.h"
+#include "fake-stacks.h"
 
 #include <bpf/btf.h>
 #include <elf.h>
