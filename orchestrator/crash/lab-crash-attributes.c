@@ -146,19 +146,17 @@ is_number(const char *name)
 static char **
 group_names(const char *pattern)
 {
-    g_autoptr(GStrvBuilder) names = g_strv_builder_new();
+    GPtrArray *names = g_ptr_array_new();
 
     for (const char *p = strstr(pattern, "(?<"); p; p = strstr(p, "(?<")) {
         const char *end = strchr(p, '>');
-        g_autofree char *name = NULL;
 
         p += 3;
-        if (!g_ascii_isalpha(*p))
-            continue;
-        name = g_strndup(p, end - p);
-        g_strv_builder_add(names, name);
+        if (g_ascii_isalpha(*p))
+            g_ptr_array_add(names, g_strndup(p, end - p));
     }
-    return g_strv_builder_end(names);
+    g_ptr_array_add(names, NULL);
+    return (char **)g_ptr_array_free(names, FALSE);
 }
 
 typedef struct {
