@@ -70,6 +70,7 @@ lab_crash_input_set_prefilter(LabCrashInput *input, gboolean prefilter)
 static void
 emit(LabCrashInput *input, char *text, guint64 first, guint64 last)
 {
+    char caller[sizeof((LabCrashLine *)NULL)->caller] = "";
     gboolean split = FALSE;
 
     if (text[0] == '{' || text[0] == '-')
@@ -81,6 +82,10 @@ emit(LabCrashInput *input, char *text, guint64 first, guint64 last)
         input->form.tagged |= line.tagged;
         line.split |= split;
         split = line.split;
+        /* A log that has callers has them on every line of printk: the stamp is a quoted one. */
+        if (!line.caller[0])
+            memcpy(line.caller, caller, sizeof caller);
+        memcpy(caller, line.caller, sizeof caller);
         line.number = first;
         line.number_last = last;
         text = line.tail;

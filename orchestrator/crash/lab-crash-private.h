@@ -11,6 +11,8 @@
 /* Reports kept of one log: a machine that warns for ever is described well by its first ones. */
 #define LAB_CRASH_REPORTS_MAX 64
 
+/* "T" or "C", a number, NUL. */
+#define LAB_CRASH_CALLER_BYTES 16
 /* Lines from which the form of a log is learnt at once, at most. */
 #define LAB_CRASH_WINDOW 512
 /* Characters of an unknown prefix, at most. */
@@ -44,19 +46,19 @@ const LabCrashScan *lab_crash_scan_all(void);
 typedef struct {
     const char *text;
     gsize length;
-    guint64 number;      /* of the line in the log, from 1 */
-    guint64 number_last; /* another one when lines were joined */
-    gint64 time_us;      /* of printk; -1: none */
-    gint8 level;         /* 0 to 7; -1: none */
-    char caller[16];     /* "T123", "C0"; "" without CONFIG_PRINTK_CALLER */
-    gboolean has_time;   /* printk's stamp */
-    gboolean dated;      /* a collector's stamp */
-    gboolean tagged;     /* a collector says that the kernel wrote it */
-    gboolean other_tag;  /* … or that another program did */
-    gboolean foreign;    /* the latter, in a log that names the kernel elsewhere */
-    gboolean split;      /* two lines of printk stood in one: two CPUs wrote at once */
-    gboolean noise;      /* stood before the first time stamp of its line */
-    char *tail;          /* the line that begins inside this one, or NULL */
+    guint64 number;                      /* of the line in the log, from 1 */
+    guint64 number_last;                 /* another one when lines were joined */
+    gint64 time_us;                      /* of printk; -1: none */
+    gint8 level;                         /* 0 to 7; -1: none */
+    char caller[LAB_CRASH_CALLER_BYTES]; /* "T123", "C0"; "" without CONFIG_PRINTK_CALLER */
+    gboolean has_time;                   /* printk's stamp */
+    gboolean dated;                      /* a collector's stamp */
+    gboolean tagged;                     /* a collector says that the kernel wrote it */
+    gboolean other_tag;                  /* … or that another program did */
+    gboolean foreign;                    /* the latter, in a log that names the kernel elsewhere */
+    gboolean split; /* two lines of printk stood in one: two CPUs wrote at once */
+    gboolean noise; /* stood before the first time stamp of its line */
+    char *tail;     /* the line that begins inside this one, or NULL */
 } LabCrashLine;
 
 typedef struct {

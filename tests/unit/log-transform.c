@@ -211,32 +211,51 @@ log_transform(const char *text, gsize length, LogTransform transform, gsize *new
     return g_string_free(out, FALSE);
 }
 
-static const char *
-take_line(GString *out, const char *p, const char *end, const char *caller, guint number)
+/* "[  T123]" with 'mark' before the number, so that two machines' callers differ. */
+static void
+append_caller(GString *out, const char *own, const char *otherwise, char mark)
 {
-    const char *newline, *stop, *rest;
+    if (!own) {
+        g_string_append_printf(out, "[%s%c]", otherwise, mark);
+        return;
+    }
+    for (; *own != ']'; own++) {
+        g_string_append_c(out, *own);
+        if (*own == 'T' || *own == 'C')
+            g_string_append_c(out, mark);
+    }
+    g_string_append_c(out, ']');
+}
+
+static const char *
+take_line(GString *out, const char *p, const char *end, gboolean own, char mark, guint number)
+{
+    const char *newline, *stop, *rest, *caller;
 
     if (p >= end)
         return p;
     newline = memchr(p, '\n', (gsize)(end - p));
     stop = newline ? newline : end;
-    rest = after_stamp(p, stop, NULL);
-    g_string_append_printf(out, "[%5u.%06u][%s] ", 100 + number / 1000, number % 1000, caller);
+    rest = after_stamp(p, stop, &caller);
+    g_string_append_printf(out, "[%5u.%06u]", 100 + number / 1000, number % 1000);
+    append_caller(out, own ? caller : NULL, " T100", mark);
+    g_string_append_c(out, ' ');
     g_string_append_len(out, rest ? rest : p, stop - (rest ? rest : p));
     g_string_append_c(out, '\n');
     return newline ? newline + 1 : end;
 }
 
 char *
-log_interleave(const char *a, gsize a_length, const char *b, gsize b_length, gsize *length)
+log_interleave(const char *a, gsize a_length, const char *b, gsize b_length, gboolean own,
+               gsize *length)
 {
     GString *out = g_string_sized_new(2 * (a_length + b_length));
     const char *a_end = a + a_length;
     const char *b_end = b + b_length;
 
     for (guint number = 0; a < a_end || b < b_end; number += 2) {
-        a = take_line(out, a, a_end, " T1001", number);
-        b = take_line(out, b, b_end, " T2002", number + 1);
+        a = take_line(out, a, a_end, own, '1', number);
+        b = take_line(out, b, b_end, own, '2', number + 1);
     }
     *length = out->len;
     return g_string_free(out, FALSE);

@@ -30,5 +30,7 @@ typedef enum {
 const char *log_transform_name(LogTransform transform);
 char *log_transform(const char *text, gsize length, LogTransform transform, gsize *new_length);
 
-/* Two logs line by line, each with a caller of its own. */
-char *log_interleave(const char *a, gsize a_length, const char *b, gsize b_length, gsize *length);
+/* Two logs line by line, with different callers: one for each log, or ('own') those of the lines.
+ */
+char *log_interleave(const char *a, gsize a_length, const char *b, gsize b_length, gboolean own,
+                     gsize *length);

@@ -188,8 +188,9 @@ test_chains(void)
 
 /* Two logs line by line: both reports are found, and one of them is the cause. */
 static void
-test_interleaved(void)
+test_interleaved(gconstpointer data)
 {
+    gboolean own = GPOINTER_TO_INT(data);
     g_autoptr(GPtrArray) samples = corpus();
     const Sample *last = NULL;
     guint pairs = 0, causes = 0, both = 0, alone = 0;
@@ -203,13 +204,14 @@ test_interleaved(void)
         gsize length;
         guint found = 0;
 
-        if (!sample->titles[0] || sample->corrupted || !is_right(sample, sample->plain))
+        if (!sample->titles[0] || sample->corrupted || !is_right(sample, sample->plain) ||
+            (own && !sample->has_callers))
             continue;
         if (!last) {
             last = sample;
             continue;
         }
-        text = log_interleave(last->text, last->length, sample->text, sample->length, &length);
+        text = log_interleave(last->text, last->length, sample->text, sample->length, own, &length);
         log = lab_crash_log_parse(text, length);
         for (guint j = 0; j < log->reports->len; j++) {
             const LabCrashReport *report = log->reports->pdata[j];
@@ -498,7 +500,9 @@ main(int argc, char **argv)
     g_test_add_func("/crash-input/golden", test_golden);
     g_test_add_func("/crash-input/transforms", test_transforms);
     g_test_add_func("/crash-input/chains", test_chains);
-    g_test_add_func("/crash-input/interleaved", test_interleaved);
+    g_test_add_data_func("/crash-input/interleaved", GINT_TO_POINTER(FALSE), test_interleaved);
+    g_test_add_data_func("/crash-input/interleaved-own-callers", GINT_TO_POINTER(TRUE),
+                         test_interleaved);
     g_test_add_func("/crash-input/prefilter", test_prefilter);
     g_test_add_func("/crash-input/again", test_again);
     g_test_add_func("/crash-input/live", test_live);
