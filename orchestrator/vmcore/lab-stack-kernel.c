@@ -28,6 +28,7 @@ static const char *const wanted[] = {
     "avenrun",
     "cea_exception_stacks",
     "crash_notes",
+    "cpu_current_top_of_stack",
     "crashing_cpu",
     "current_task",
     "hardirq_stack_ptr",

@@ -13,11 +13,9 @@
 #define PID_DEPTH_MAX         6u
 #define PID_NODES_MAX         65536u
 
-static void
-free_frame(gpointer data)
+void
+lab_stack_frame_free(LabCrashFrame *frame)
 {
-    LabCrashFrame *frame = data;
-
     g_free(frame->function);
     g_free(frame->module);
     g_free(frame->stack);
@@ -56,7 +54,7 @@ read_task(LabStackKernel *kernel, guint64 address)
     LabStackMember comm;
 
     task->address = address;
-    task->frames = g_ptr_array_new_with_free_func(free_frame);
+    task->frames = g_ptr_array_new_with_free_func((GDestroyNotify)lab_stack_frame_free);
     if (!task_field(kernel, address, "pid", &pid) || !task_field(kernel, address, "tgid", &tgid) ||
         !lab_stack_member(kernel->types, "task_struct", "comm", &comm))
         return NULL;

@@ -7,6 +7,7 @@
 #include "lab-stack-lists.h"
 #include "lab-stack-unwind.h"
 
+#define UNKNOWN_PID     G_MININT32
 #define STACK_BYTES_MAX (64u << 10)
 
 void
@@ -84,6 +85,26 @@ list_cpu(LabStackListing *listing, guint cpu, guint64 *newest)
     }
 }
 
+/* A task that runs, but whose structure the dump lacks: its registers and its stack may be there.
+ */
+static LabCoreTask *
+add_unknown(LabStackListing *listing, guint64 address)
+{
+    LabCoreTask *task = g_new0(LabCoreTask, 1);
+
+    task->address = address;
+    task->pid = task->tgid = UNKNOWN_PID;
+    task->comm = g_strdup("?");
+    task->state = '?';
+    task->switched_ms = -1;
+    task->frames = g_ptr_array_new_with_free_func((GDestroyNotify)lab_stack_frame_free);
+    g_ptr_array_add(listing->stacks->tasks, task);
+    g_hash_table_insert(listing->by_address, &task->address, task);
+    lab_stack_missing(&listing->kernel->memory,
+                      "tasks: the dump lacks the structure of the one that ran on a CPU");
+    return task;
+}
+
 /* Lets each CPU point to its task. */
 static void
 join_cpus(LabStackListing *listing)
@@ -99,6 +120,8 @@ join_cpus(LabStackListing *listing)
         if (!task &&
             lab_stack_list_task(listing, address)) /* it is dying, and in no list any more */
             task = g_hash_table_lookup(listing->by_address, &address);
+        if (!task && cpu->online && address != 0)
+            task = add_unknown(listing, address);
         if (task && cpu->online) {
             cpu->task = task;
             task->cpu = (gint32)cpu->number;
@@ -124,16 +147,32 @@ join_notes(LabStackKernel *kernel, LabCoreStacks *stacks)
         } else if (cpu->task) {
             /* Idle tasks all have pid 0: of those, the order decides. */
             for (guint n = next; n < source->n_notes && !note; n++)
-                if (source->notes[n].pid == cpu->task->pid) {
+                if (source->notes[n].pid == cpu->task->pid || cpu->task->pid == UNKNOWN_PID) {
                     note = &source->notes[n];
                     next = n + 1;
                 }
         }
+        if (note && cpu->task && cpu->task->pid == UNKNOWN_PID && !source->notes_from_host)
+            ((LabCoreTask *)cpu->task)->pid = ((LabCoreTask *)cpu->task)->tgid = note->pid;
         if (note) {
             memcpy(cpu->regs, note->regs, sizeof cpu->regs);
             cpu->has_registers = TRUE;
         }
     }
+}
+
+/* The end of the stack of the task that runs on a CPU. */
+static gboolean
+top_of_stack(LabStackKernel *kernel, guint cpu, guint64 *top)
+{
+    guint64 variable, at, offset = 0;
+
+    if (!lab_stack_kernel_symbol(kernel, "cpu_current_top_of_stack", &variable) &&
+        !(lab_stack_kernel_symbol(kernel, "pcpu_hot", &variable) &&
+          lab_stack_offset(kernel->types, "pcpu_hot", "top_of_stack", &offset)))
+        return FALSE;
+    return lab_stack_per_cpu(kernel, cpu, variable + offset, &at) &&
+           lab_stack_u64(&kernel->memory, at, top);
 }
 
 static void
@@ -145,13 +184,29 @@ read_stack(LabStackKernel *kernel, LabCoreTask *task, const LabStackCpu *cpu)
 
     if (lab_stack_member(kernel->types, "thread_union", "stack", &thread_union))
         size = thread_union.size;
-    if (task_field(kernel, task->address, "stack", &stack) && size > 0 && size <= STACK_BYTES_MAX)
+    if (size == 0 || size > STACK_BYTES_MAX)
+        size = 16 << 10;
+    if (task_field(kernel, task->address, "stack", &stack))
         lab_stack_areas_add(&areas, stack, size, "TASK");
+    else if (cpu && top_of_stack(kernel, cpu->number, &stack) && stack > size)
+        lab_stack_areas_add(&areas, stack - size, size, "TASK");
     if (cpu && cpu->has_registers) {
         lab_stack_areas_add_cpu(kernel, cpu->number, &areas);
         task->complete = lab_stack_unwind_regs(kernel, &areas, cpu->regs, task->frames, &task->how);
     } else if (!cpu && task_field(kernel, task->address, "thread.sp", &sp)) {
         task->complete = lab_stack_unwind_sleeping(kernel, &areas, sp, task->frames, &task->how);
+    }
+}
+
+/* No number was to be had: -1 says so. */
+static void
+name_unknown(LabCoreStacks *stacks)
+{
+    for (guint i = 0; i < stacks->tasks->len; i++) {
+        LabCoreTask *task = stacks->tasks->pdata[i];
+
+        if (task->pid == UNKNOWN_PID)
+            task->pid = task->tgid = -1;
     }
 }
 
@@ -211,6 +266,7 @@ lab_stack_tasks_read(LabStackKernel *kernel, LabCoreStacks *stacks)
     lab_stack_list_tasks(&listing);
     join_cpus(&listing);
     join_notes(kernel, stacks);
+    name_unknown(stacks);
     find_panic(kernel, stacks);
     read_stacks(kernel, stacks, newest);
 }

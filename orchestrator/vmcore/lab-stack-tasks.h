@@ -11,5 +11,6 @@ void lab_stack_tasks_read(LabStackKernel *kernel, LabCoreStacks *stacks);
 /* Fills the facts. */
 void lab_stack_facts_read(LabStackKernel *kernel, LabCoreStacks *stacks);
 
+void lab_stack_frame_free(LabCrashFrame *frame);
 void lab_core_task_free(LabCoreTask *task);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(LabCoreTask, lab_core_task_free)
