@@ -101,7 +101,9 @@ load_orc(LabStackKernel *kernel)
 {
     guint64 ips, ips_end, entries;
 
-    if (!kernel->types || !lab_stack_kernel_symbol(kernel, "__start_orc_unwind_ip", &ips) ||
+    if (!kernel->types) /* BTF tells how an entry is laid out */
+        return;
+    if (!lab_stack_kernel_symbol(kernel, "__start_orc_unwind_ip", &ips) ||
         !lab_stack_kernel_symbol(kernel, "__stop_orc_unwind_ip", &ips_end) ||
         !lab_stack_kernel_symbol(kernel, "__start_orc_unwind", &entries)) {
         lab_stack_missing(&kernel->memory, "stacks: the kernel was built without ORC");

@@ -5,6 +5,8 @@
 set -eu
 # shellcheck source=tests/cli/tap.sh
 . "${SOURCE_ROOT:?}/tests/cli/tap.sh"
+# shellcheck source=tests/vm/stacks.sh
+. "$SOURCE_ROOT/tests/vm/stacks.sh"
 unset KREGLAB_WORKER
 
 if ! ls "${KREGLAB_TEST_DATA:-/nonexistent}"/data/kernels/*/kernel.json >/dev/null 2>&1; then
@@ -54,6 +56,7 @@ crashed() {
     core=$(find "$KREGLAB_DATA/runs/" -path "*/$(cell "$1" "$2" "$3" .id)/vmcore")
     makedumpfile --dump-dmesg "$core" "$T/dmesg" >/dev/null 2>&1 || true
     has "$what: makedumpfile reads the panic in it" "$T/dmesg" 'Kernel panic - not syncing'
+    stacks_agree "$what" "$core" "$T/dmesg"
     is "$what: the vmcore is its owner's only" "$(stat -c %a "$core")" 600
     rm -f "$T/dmesg"
 }
@@ -76,6 +79,7 @@ core=$(find "$KREGLAB_DATA/runs/" -path "*/$(cell 6.1. sysrq-panic cpu0 .id)/vmc
     -path "*/$(cell 6.1. sysrq-panic cpu0 .id)/vmcore" | tail -n 1)
 makedumpfile --dump-dmesg "$core" "$T/dmesg" >/dev/null 2>&1 || true
 has "makedumpfile reads the panic in it" "$T/dmesg" 'Kernel panic - not syncing: sysrq triggered crash'
+stacks_agree "6.1, from the host" "$core" "$T/dmesg"
 
 run "the rows of the truth table" 0 -k '6.1.*' -r silent-hang -r survived-warning -r reset \
     -r broken-module -r failing
