@@ -5,12 +5,15 @@
  .needle = "BUG: Bad page state",
  .header = "BUG: Bad page state",
  .title = "BUG: Bad page state in ${F}",
- .skip = "^(?:folio_batch\\w*|sk_skb_reason_drop|kfree_skb\\w*|consume_skb|_{0,2}lru_\\w+|folio_add_lru"
-         "|_{0,2}mempool\\w*|page_frag\\w*|_{0,2}page_pool_\\w+|\\w*set_page_owner|post_alloc_hook|get_page_from_freelist|prep_new_page|\\w*rmqueue\\w*"
-         "|\\w*folio_alloc\\w*|_{0,2}filemap_(?:get|alloc)_folio\\w*|pagecache_get_page"
-         "|\\w*alloc_pages\\w*|\\w*vmalloc\\w*|vm_area_alloc_pages|\\w*_cache_ra\\w*"
-         "|release_pages|put_page\\w*|_{0,2}folios?_put\\w*|skb_(?:release|free)_\\w+|free_pages_and_swap_cache"
-         "|tlb_\\w+|zap_\\w+|unmap_\\w+)$",
+ .skip =
+     "^(?:folio_batch\\w*|sk_skb_reason_drop|kfree_skb\\w*|consume_skb|_{0,2}lru_\\w+|folio_add_lru"
+     "|_{0,2}mempool\\w*|page_frag\\w*|_{0,2}page_pool_\\w+|\\w*set_page_owner|post_alloc_hook|get_"
+     "page_from_freelist|prep_new_page|\\w*rmqueue\\w*"
+     "|\\w*folio_alloc\\w*|_{0,2}filemap_(?:get|alloc)_folio\\w*|pagecache_get_page"
+     "|\\w*alloc_pages\\w*|\\w*vmalloc\\w*|vm_area_alloc_pages|\\w*_cache_ra\\w*"
+     "|release_pages|put_page\\w*|_{0,2}folios?_put\\w*|skb_(?:release|free)_\\w+|free_pages_and_"
+     "swap_cache"
+     "|tlb_\\w+|zap_\\w+|unmap_\\w+)$",
  .rule = LAB_CRASH_RULE_OWNER},
     {.type = "bad-page-map",
      .needle = "BUG: Bad page map",
@@ -53,7 +56,8 @@
      .flags = LAB_CRASH_NO_CORRUPT},
     {.type = "page-alloc-failure",
      .needle = "page allocation failure",
-     .header = "page allocation failure[.:] ?.*order[: ] ?(?<order>[0-9]+), ?mode: ?(?<mode>0x[0-9a-f]+)",
+     .header =
+         "page allocation failure[.:] ?.*order[: ] ?(?<order>[0-9]+), ?mode: ?(?<mode>0x[0-9a-f]+)",
      .title = "page allocation failure in ${F}",
      .rule = LAB_CRASH_RULE_TRACE,
      .flags = LAB_CRASH_WEAK},

@@ -12,7 +12,9 @@
     {.needle = "INFO: Object 0x", .flags = LAB_CRASH_NO_REPORT},
     {.needle = "INFO: Allocated in", .flags = LAB_CRASH_NO_REPORT},
     /* of a hung task's report: "task a:1 is blocked on a mutex likely owned by task b:2" */
-    {.needle = "INFO: task ", .header = "INFO: task .* is blocked on ", .flags = LAB_CRASH_NO_REPORT},
+    {.needle = "INFO: task ",
+     .header = "INFO: task .* is blocked on ",
+     .flags = LAB_CRASH_NO_REPORT},
     {.needle = "WARNING: See https://", .flags = LAB_CRASH_NO_REPORT},
     {.needle = "WARNING: kernel not compiled with", .flags = LAB_CRASH_NO_REPORT},
     {.needle = "WARNING: stack recursion", .flags = LAB_CRASH_NO_REPORT},

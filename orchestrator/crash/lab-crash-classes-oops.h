@@ -8,8 +8,8 @@
  .alternative = "stack-overflow in ${F}"},
     {.type = "null-deref",
      .needle = "NULL pointer dereference",
-     .header =
-         "(?:BUG: (?:unable to handle )?[kK]ernel|Unable to handle kernel) NULL pointer dereference",
+     .header = "(?:BUG: (?:unable to handle )?[kK]ernel|Unable to handle kernel) NULL pointer "
+               "dereference",
      .title = "BUG: unable to handle kernel NULL pointer dereference in ${F}",
      .alternative = "bad-access in ${F}"},
     {.type = "bad-access",
@@ -86,9 +86,10 @@
      .flags = LAB_CRASH_CONTINUES},
     {.type = "trap",
      .needle = ": 0000 [#",
-     .header = "^(?:traps: )?(?:Oops: )?(?<kind>int3|bounds|overflow|device not available|invalid TSS"
-               "|segment not present|alignment check|control protection|coprocessor segment overrun"
-               "|debug|simd exception|virtualization exception|coprocessor error): 0000 \\[#",
+     .header =
+         "^(?:traps: )?(?:Oops: )?(?<kind>int3|bounds|overflow|device not available|invalid TSS"
+         "|segment not present|alignment check|control protection|coprocessor segment overrun"
+         "|debug|simd exception|virtualization exception|coprocessor error): 0000 \\[#",
      .title = "${kind} in ${F}",
      .flags = LAB_CRASH_CONTINUES},
     {.type = "oops",

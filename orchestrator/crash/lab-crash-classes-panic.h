@@ -15,12 +15,11 @@
      .flags = LAB_CRASH_STOPS},
     {.type = "panic",
      .needle = "Kernel panic",
-     .header =
-         "Kernel panic - not syncing: (?<rest>(?:Fatal exception|panic_on_warn|panic_on_oops"
-         "|softlockup: hung tasks|hung_task: blocked tasks|Hard LOCKUP|hard LOCKUP|RCU Stall"
-         "|NMI: Not continuing|\\w+: panic_on_warn|kasan\\.fault|Machine halted"
-         "|Aiee|KFENCE: panic|scheduling while atomic|Fatal exception in interrupt"
-         "|Attempted to kill the idle|stack overflow|HUNG_TASK|watchdog|stall|Oops).*)",
+     .header = "Kernel panic - not syncing: (?<rest>(?:Fatal exception|panic_on_warn|panic_on_oops"
+               "|softlockup: hung tasks|hung_task: blocked tasks|Hard LOCKUP|hard LOCKUP|RCU Stall"
+               "|NMI: Not continuing|\\w+: panic_on_warn|kasan\\.fault|Machine halted"
+               "|Aiee|KFENCE: panic|scheduling while atomic|Fatal exception in interrupt"
+               "|Attempted to kill the idle|stack overflow|HUNG_TASK|watchdog|stall|Oops).*)",
      .title = "kernel panic: ${rest}",
      .rule = LAB_CRASH_RULE_TITLE,
      .flags = LAB_CRASH_STOPS | LAB_CRASH_FOLLOWS | LAB_CRASH_CONTINUES},

@@ -8,7 +8,8 @@
  .alternative = "invalid-free in ${F}"},
     {.type = "kasan",
      .needle = "BUG: KAS",
-     .header = "BUG: KAS(?:AN|an): (?<dashed>[a-z][a-z -]*?) (?:in|on address)(?: " FUNCTION "| |$)",
+     .header = "BUG: KAS(?:AN|an): (?<dashed>[a-z][a-z -]*?) (?:in|on address)(?: " FUNCTION
+               "| |$)",
      .detail = "^(?<op>Read|Write) (?:of size|at addr)",
      .title = "KASAN: ${dashed} ${op} in ${F}",
      .alternative = "bad-access in ${F}"},

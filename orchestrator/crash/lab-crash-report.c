@@ -125,23 +125,25 @@ name_report(LabCrashReport *report, const LabCrashClass *class, const char *func
     g_autoptr(GHashTable) seen = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
     g_autofree char *plain = function ? lab_crash_function_plain(function) : NULL;
     const char *shown = plain ? plain : function;
+    gboolean renamed; /* not shown by its own name */
 
     if (class->rule == LAB_CRASH_RULE_STALL && function && strstr(function, "smp_call_function"))
         shown = "smp_call_function";
     if (class->rule == LAB_CRASH_RULE_HANG && function &&
         (strstr(function, "synchronize_") && !strstr(function, "irq")))
         shown = "synchronize_rcu";
+    renamed = function && g_strcmp0(shown, function) != 0;
     report->title = expand(class->title, shown ? shown : "corrupted", header, detail);
     if (!shown && (class->flags & LAB_CRASH_NO_CORRUPT) &&
         g_str_has_suffix(report->title, " in corrupted"))
         report->title[strlen(report->title) - strlen(" in corrupted")] = '\0';
     g_hash_table_add(seen, g_strdup(report->title));
-    if (shown && strcmp(shown, function) != 0)
+    if (renamed)
         add_alternative(builder, seen, expand(class->title, function, header, detail));
     if (class->alternative)
         add_alternative(builder, seen,
                         expand(class->alternative, shown ? shown : "corrupted", header, detail));
-    if (class->alternative && shown && strcmp(shown, function) != 0)
+    if (class->alternative && renamed)
         add_alternative(builder, seen, expand(class->alternative, function, header, detail));
     report->alternatives = g_strv_builder_end(builder);
     report->identity = identity(report, class, shown);
