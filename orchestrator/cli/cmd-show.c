@@ -195,6 +195,29 @@ show_attempts(LabRun *run, const LabRunCell *cell)
     }
 }
 
+/* "fix.ko: loaded, live patch enabled in 1.2 s" */
+static void
+show_hotfix(const json_t *hotfix)
+{
+    const json_t *patch = lab_json_member(hotfix, "livepatch");
+    const char *error = lab_json_string(hotfix, "error");
+    g_autoptr(GString) text = g_string_new(lab_json_string(hotfix, "file"));
+
+    if (!json_is_object(hotfix))
+        return;
+    g_string_append_printf(text, ": %s",
+                           lab_json_bool(hotfix, "loaded", FALSE) ? "loaded" : "not loaded");
+    if (error)
+        g_string_append_printf(text, " (%s)", error);
+    if (json_is_object(patch) && lab_json_bool(patch, "in_transition", FALSE))
+        g_string_append(text, ", live patch still in transition");
+    else if (json_is_object(patch))
+        g_string_append_printf(text, ", live patch %s after %.1f s",
+                               lab_json_bool(patch, "enabled", FALSE) ? "in force" : "off",
+                               (double)lab_json_int(patch, "transition_ms", 0) / 1000);
+    field("hotfix", text->str);
+}
+
 static void
 show_cell(LabRun *run, const LabRunCell *cell, const json_t *result)
 {
@@ -220,6 +243,7 @@ show_cell(LabRun *run, const LabRunCell *cell, const json_t *result)
     time_field("time", result, "duration_ms");
     show_phases(lab_json_member(result, "phases"));
     show_metrics(lab_json_member(result, "metrics"));
+    show_hotfix(lab_json_member(lab_json_member(result, "facts"), "hotfix"));
     field("accelerator", lab_json_string(lab_json_member(result, "facts"), "accelerator"));
     show_files(run, cell);
     show_attempts(run, cell);

@@ -87,15 +87,16 @@ look_in_store(const LabBuild *build, LabKernel **same, GError **error)
     return FALSE;
 }
 
+/* One directory a name, ours as long as we hold the name's lock; what a killed build left goes. */
 static gboolean
 make_work(LabBuild *build, GError **error)
 {
-    g_autofree char *work = g_build_filename(build->builds, ".work-XXXXXX", NULL);
+    g_autofree char *name = g_strconcat(".work-", build->options->name, NULL);
 
-    if (!g_mkdtemp(work))
-        return lab_error_set_errno(error, errno, "making '%s'", work);
-    build->work = g_steal_pointer(&work);
-    build->work_fd = lab_dir_open(AT_FDCWD, build->work, error);
+    if (!lab_path_remove(build->builds_fd, name, error))
+        return FALSE;
+    build->work = g_build_filename(build->builds, name, NULL);
+    build->work_fd = lab_dir_make(build->builds_fd, name, 0700, error);
     return build->work_fd >= 0;
 }
 

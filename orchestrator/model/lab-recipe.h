@@ -13,6 +13,9 @@ typedef enum {
     LAB_STRESSOR_EXEC,    /* an argv in the guest */
 } LabStressorKind;
 
+/* In a hotfix's path: the release of the cell's kernel. */
+#define LAB_RELEASE_PLACE "{release}"
+
 typedef struct {
     int cpus;             /* default 1 */
     guint64 memory_bytes; /* default 512 MiB */
@@ -29,7 +32,7 @@ typedef struct {
     char **sysfs;         /* "/sys/…=1"; never NULL */
     char **modules;       /* modules of the kernel's own to load; never NULL */
     char **args;          /* variant: replaces the stressor's arguments; NULL: unchanged */
-    char *hotfix;         /* a .ko, or a folder of the recipe; or NULL */
+    char *hotfix;         /* a .ko, or a folder with sources; may have LAB_RELEASE_PLACE; or NULL */
     char *hotfix_digest;  /* SHA-256 of a hotfix that is not in the recipe's folder; or NULL */
     LabGuestShape *guest; /* overrides where set; or NULL */
 } LabSetup;

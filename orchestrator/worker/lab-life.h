@@ -167,6 +167,12 @@ gboolean lab_life_poll_metrics(LabLife *life, gint64 every_ms, GError **error);
 /* The phases. Each returns how it ended; GOT: go on. */
 LabWait lab_life_boot(LabLife *life, GError **error);
 LabWait lab_life_setup(LabLife *life, GError **error);
+/* Loads the hotfix, if there is one, and puts what became of it into the facts. */
+LabWait lab_life_load_hotfix(LabLife *life, gint64 deadline_ms, GError **error);
+/* Has the agent load a module (steals 'request') and records it as 'what'. *code is the errno, 0 or
+ * EEXIST being good; any other sets evidence.lacks_need. *answer is borrowed until the next call. */
+LabWait lab_life_load_module(LabLife *life, json_t *request, const char *what, int *code,
+                             json_t **answer, GError **error);
 LabWait lab_life_stress(LabLife *life, GError **error);
 gboolean lab_life_evidence(LabLife *life, LabWait end, GError **error);
 gboolean lab_life_dump(LabLife *life, GError **error);

@@ -9,7 +9,7 @@
 #include "lab-module.h"
 
 static void
-note_build(LabLife *life, const LabModuleBuild *build)
+note_build(LabLife *life, const char *fact, const LabModuleBuild *build)
 {
     json_t *facts = json_object();
 
@@ -18,7 +18,7 @@ note_build(LabLife *life, const LabModuleBuild *build)
     json_object_set_new(facts, "cached", json_boolean(build->cached));
     json_object_set_new(facts, "duration_ms", json_integer(build->duration_ms));
     json_object_set_new(facts, "log", lab_json_text(build->log));
-    json_object_set_new(life->found->facts, "module_build", facts);
+    json_object_set_new(life->found->facts, fact, facts);
 }
 
 /* Of several modules the one that is named like its folder or the recipe; else the first. */
@@ -40,20 +40,19 @@ main_module(char **modules, const char *folder, const char *recipe)
     return modules[0];
 }
 
-/* Builds the recipe's folder 'value' and adds its modules to the payload. Path in the guest
- * (g_free); NULL with an error, or with evidence.lacks_need. */
+/* Builds the sources of 'folder' and adds the modules to the payload; what the build was like goes
+ * into facts.FACT. Path in the guest (g_free); NULL with an error, or with evidence.lacks_need. */
 static char *
-build(LabLife *life, const char *value, GError **error)
+build(LabLife *life, const char *folder, const char *fact, GError **error)
 {
-    g_autofree char *folder = lab_life_recipe_path(life->cell, value, error);
     g_autofree char *folder_name = NULL;
     g_auto(LabModuleBuild) result = {0};
     const char *chosen;
     char *path = NULL;
 
-    if (!folder || !lab_module_build(life->kernel, folder, life->paths->cache, &result, error))
+    if (!lab_module_build(life->kernel, folder, life->paths->cache, &result, error))
         return NULL;
-    note_build(life, &result);
+    note_build(life, fact, &result);
     if (!result.built || !result.modules[0]) {
         life->found->evidence.lacks_need = TRUE;
         life->found->why = g_strdup_printf(
@@ -75,25 +74,56 @@ build(LabLife *life, const char *value, GError **error)
 gboolean
 lab_life_prepare_module(LabLife *life, GError **error)
 {
-    life->module_path = build(life, life->cell->stressor.value, error);
+    g_autofree char *folder = lab_life_recipe_path(life->cell, life->cell->stressor.value, error);
+
+    if (!folder)
+        return FALSE;
+    life->module_path = build(life, folder, "module_build", error);
     return life->module_path || life->found->evidence.lacks_need;
+}
+
+/* "{release}" stands for the cell's kernel: one file a kernel. g_free. */
+static char *
+for_release(const LabLife *life, const char *value)
+{
+    g_auto(GStrv) parts = g_strsplit(value, LAB_RELEASE_PLACE, -1);
+
+    return g_strjoinv(life->cell->kernel_release, parts);
+}
+
+static gboolean
+lacks_hotfix(LabLife *life, const char *path)
+{
+    life->found->evidence.lacks_need = TRUE;
+    life->found->why = g_strdup_printf("there is no hotfix for kernel %s: '%s' is missing",
+                                       life->cell->kernel_release, path);
+    return TRUE;
 }
 
 gboolean
 lab_life_prepare_hotfix(LabLife *life, GError **error)
 {
-    const char *hotfix = life->cell->setup.hotfix;
+    g_autofree char *hotfix = NULL;
     g_autofree char *path = NULL;
     g_autofree char *base = NULL;
 
-    if (!hotfix)
+    if (!life->cell->setup.hotfix)
         return TRUE;
-    path = g_path_is_absolute(hotfix) ? g_strdup(hotfix)
-                                      : lab_life_recipe_path(life->cell, hotfix, error);
+    hotfix = for_release(life, life->cell->setup.hotfix);
+    path = g_path_is_absolute(hotfix)
+               ? g_strdup(hotfix)
+               : g_build_filename(life->cell->recipe_directory, hotfix, NULL);
+    if (strstr(life->cell->setup.hotfix, LAB_RELEASE_PLACE) &&
+        !g_file_test(path, G_FILE_TEST_EXISTS))
+        return lacks_hotfix(life, path);
+    if (!g_path_is_absolute(hotfix)) {
+        g_free(path);
+        path = lab_life_recipe_path(life->cell, hotfix, error);
+    }
     if (!path)
         return FALSE;
     if (g_file_test(path, G_FILE_TEST_IS_DIR)) {
-        life->hotfix_path = build(life, hotfix, error);
+        life->hotfix_path = build(life, path, "hotfix_build", error);
         return life->hotfix_path || life->found->evidence.lacks_need;
     }
     base = g_path_get_basename(path);

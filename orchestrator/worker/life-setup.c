@@ -133,19 +133,18 @@ load_capture(LabLife *life, GError **error)
     return LAB_WAIT_GOT;
 }
 
-static LabWait
-load_module(LabLife *life, json_t *request, const char *what, GError **error)
+LabWait
+lab_life_load_module(LabLife *life, json_t *request, const char *what, int *code, json_t **answer,
+                     GError **error)
 {
-    json_t *answer = NULL;
-    LabWait end = lab_life_call(life, request, NULL, 0, deadline(life), &answer, error);
-    int code;
+    LabWait end = lab_life_call(life, request, NULL, 0, deadline(life), answer, error);
 
     if (end != LAB_WAIT_GOT)
         return end;
-    record(life, what, answer);
-    code = answer_errno(answer);
-    if (code != 0 && code != EEXIST)
-        lacks(life, what, answer);
+    record(life, what, *answer);
+    *code = answer_errno(*answer);
+    if (*code != 0 && *code != EEXIST)
+        lacks(life, what, *answer);
     return LAB_WAIT_GOT;
 }
 
@@ -221,10 +220,12 @@ load_modules(LabLife *life, GError **error)
     for (char **module = life->cell->setup.modules; module && *module; module++) {
         g_autofree char *what = g_strdup_printf("module %s", *module);
         g_auto(GStrv) words = g_strsplit(*module, " ", 2); /* NAME or NAME PARAMETERS */
-        LabWait end = load_module(life,
-                                  json_pack("{s:s,s:s,s:s}", "verb", "insmod", "module", words[0],
-                                            "params", words[1] ? words[1] : ""),
-                                  what, error);
+        json_t *answer = NULL;
+        int code = 0;
+        LabWait end = lab_life_load_module(life,
+                                           json_pack("{s:s,s:s,s:s}", "verb", "insmod", "module",
+                                                     words[0], "params", words[1] ? words[1] : ""),
+                                           what, &code, &answer, error);
 
         if (end != LAB_WAIT_GOT || life->found->evidence.lacks_need)
             return end;
@@ -247,10 +248,7 @@ put_all(LabLife *life, GError **error)
 static LabWait
 load_hotfix(LabLife *life, GError **error)
 {
-    if (!life->hotfix_path)
-        return LAB_WAIT_GOT;
-    return load_module(life, json_pack("{s:s,s:s}", "verb", "insmod", "path", life->hotfix_path),
-                       "hotfix", error);
+    return lab_life_load_hotfix(life, deadline(life), error);
 }
 
 static LabWait

@@ -96,6 +96,24 @@ is "a reset is a lost guest" "$(cell 6.1. reset default .outcome)" lost
 is "a module that does not build is skipped" "$(cell 6.1. broken-module default .state)" skipped
 is "a stressor's status 7 is a failure" "$(cell 6.1. failing status .outcome)" fail
 
+run "hotfixes" 0 -k '6.1.*' -r hotfix
+is "without its hotfix the kernel fails" "$(cell 6.1. hotfix stock .outcome)" fail
+is "with a live patch it passes" "$(cell 6.1. hotfix livepatch .outcome)" pass
+hotfix=$(jq -c .facts.hotfix "$KREGLAB_DATA/runs/$(jq -r .run "$T/report.json")/cells/$(cell 6.1. hotfix livepatch .id)/result.json")
+is "its state is in the result" \
+    "$(jq -c '[.module, .loaded, .livepatch.enabled, .livepatch.in_transition]' <<<"$hotfix")" \
+    '["kreglab_livepatch",true,true,false]'
+"$KREGLAB" show "latest/$(cell 6.1. hotfix livepatch .id)" >"$T/out"
+has "and shown" "$T/out" 'hotfix +kreglab_livepatch.ko: loaded, live patch in force after'
+"$KREGLAB" report latest --format html --output "$T/report.html"
+has "also in the report" "$T/report.html" 'kreglab_livepatch.ko'
+has "which says that it fixes" <("$KREGLAB" report latest --format text) 'fixed .*livepatch fixes stock'
+is "a hotfix that refuses to load is skipped" "$(cell 6.1. hotfix refusing .state)" skipped
+has "with its words" <(jq -r .why "$KREGLAB_DATA"/runs/*/cells/"$(cell 6.1. hotfix refusing .id)"/result.json) \
+    'hotfix: .*No such device'
+is "one that does not build is skipped" "$(cell 6.1. hotfix broken .state)" skipped
+is "one that is not there for this kernel is skipped" "$(cell 6.1. hotfix prebuilt .state)" skipped
+
 run "the real defect" 0 -k '6.1.*' -r ksm-migrate
 crashed 6.1. ksm-migrate cap-lifted 'INFO: task hung in *'
 is "the default cap passes" "$(cell 6.1. ksm-migrate default-cap .outcome)" pass
