@@ -10,6 +10,7 @@
 #include "lab-cli.h"
 #include "lab-error.h"
 #include "lab-file.h"
+#include "lab-kernel-verbs.h"
 #include "lab-plan.h"
 
 static const char bash_script[] =
@@ -138,6 +139,15 @@ offer_runs(const Completion *c, gboolean cells)
 }
 
 static void
+offer_catalogue(const Completion *c)
+{
+    g_autoptr(LabCatalogue) catalogue = lab_kernel_catalogue(c->paths, NULL);
+
+    for (guint i = 0; catalogue && i < catalogue->kernels->len; i++)
+        offer(c, ((LabCatalogueEntry *)catalogue->kernels->pdata[i])->name);
+}
+
+static void
 offer_verbs(const Completion *c)
 {
     for (const LabVerb *const *verb = lab_verbs; *verb; verb++)
@@ -161,6 +171,17 @@ offer_hint(const Completion *c, LabHint hint)
         break;
     case LAB_HINT_KERNEL:
         offer_folder(c, kernels, "kernel.json", "");
+        break;
+    case LAB_HINT_CATALOGUE:
+        offer_catalogue(c);
+        break;
+    case LAB_HINT_SOURCE:
+        offer_catalogue(c);
+        puts(":file");
+        break;
+    case LAB_HINT_ADVISE:
+        offer_folder(c, kernels, "kernel.json", "");
+        puts(":file");
         break;
     case LAB_HINT_RECIPE:
         offer_recipes(c);

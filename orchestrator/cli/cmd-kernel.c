@@ -8,6 +8,7 @@
 #include "lab-file.h"
 #include "lab-intake-call.h"
 #include "lab-json.h"
+#include "lab-kernel-verbs.h"
 #include "lab-kernel.h"
 #include "lab-log.h"
 #include "lab-table.h"
@@ -61,16 +62,27 @@ static const struct {
       "FW_CFG_SYSFS", "I6300ESB_WDT"}},
 };
 
+static const LabOption changes_options[] = {
+    {"grep", 0, LAB_OPTION_STRING, "RE", "only changes that match this (PCRE, whatever the case)"},
+    {"json", 0, LAB_OPTION_FLAG, NULL, "print JSON"},
+    {NULL},
+};
+
 static int
 cmd_add(LabCli *cli, GError **error)
 {
+    g_autoptr(LabCatalogue) catalogue = NULL;
+    const LabCatalogueEntry *entry;
+    g_auto(GStrv) sources = lab_kernel_add_sources(cli, &catalogue, &entry, error);
     const char *name = lab_cli_string(cli, "name");
     const char *sha256 = lab_cli_string(cli, "sha256");
     g_autoptr(json_t) request = json_object();
     g_autofree char *id = NULL;
     int status;
 
-    json_object_set_new(request, "sources", lab_json_from_strv((const char *const *)cli->args));
+    if (!sources)
+        return LAB_EXIT_CONFIG;
+    json_object_set_new(request, "sources", lab_json_from_strv((const char *const *)sources));
     json_object_set_new(request, "name", lab_json_text(name));
     json_object_set_new(request, "sha256", lab_json_text(sha256));
     json_object_set_new(request, "headers", json_boolean(lab_cli_flag(cli, "headers")));
@@ -80,6 +92,8 @@ cmd_add(LabCli *cli, GError **error)
         return LAB_EXIT_INFRA;
     if (id)
         lab_cli_print("%s\n", id);
+    if (status != LAB_EXIT_OK && entry)
+        lab_kernel_add_failed(entry);
     return status;
 }
 
@@ -345,15 +359,36 @@ static const LabVerb subverbs[] = {
     {.name = "add",
      .summary = "take a kernel into the store",
      .synopsis = "SOURCE…",
-     .description = "All sources of one call make one kernel. A source is a package (.deb, .rpm, "
-                    "tar), a directory with one kernel's packages, a kernel build tree, a bzImage "
-                    "or vmlinux, a modules directory, an https:// or file:// URL (#sha256=HEX "
-                    "pins it), or debian:SUITE/PACKAGE. Prints the kernel's id.",
+     .description =
+         "All sources of one call make one kernel. A source is a package (.deb, .rpm, "
+         "tar), a directory with one kernel's packages, a kernel build tree, a bzImage "
+         "or vmlinux, a modules directory, an https:// or file:// URL (#sha256=HEX "
+         "pins it), debian:SUITE/PACKAGE, or a name of the catalogue. Prints the kernel's id.",
      .options = {add_options},
      .min_args = 1,
      .max_args = -1,
-     .hints = {LAB_HINT_FILE},
+     .hints = {LAB_HINT_SOURCE},
      .run = cmd_add},
+    {.name = "catalogue",
+     .summary = "list the kernels that add knows by name",
+     .synopsis = "[NAME…]",
+     .description =
+         "With names: which files each needs, where its distribution keeps them, and the "
+         "commands that add them.",
+     .options = {json_options},
+     .max_args = -1,
+     .hints = {LAB_HINT_CATALOGUE},
+     .run = lab_kernel_cmd_catalogue},
+    {.name = "changes",
+     .summary = "list what changed between two kernels of one line",
+     .synopsis = "OLDER NEWER",
+     .description = "From the changelog of the newer one's package: the entries above the older "
+                    "one's version.",
+     .options = {changes_options},
+     .min_args = 2,
+     .max_args = 2,
+     .hints = {LAB_HINT_KERNEL},
+     .run = lab_kernel_cmd_changes},
     {.name = "build",
      .summary = "build a kernel from source into the store",
      .description = "A small configuration that boots the lab's guests, with the fragments and "

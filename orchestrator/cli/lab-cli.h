@@ -37,6 +37,9 @@ typedef enum {
     LAB_HINT_FILE,
     LAB_HINT_DIRECTORY,
     LAB_HINT_KERNEL,
+    LAB_HINT_CATALOGUE, /* a name of images/kernels.yaml */
+    LAB_HINT_SOURCE,    /* what 'kernel add' takes: a file too */
+    LAB_HINT_ADVISE,    /* a kernel or a log */
     LAB_HINT_RECIPE,
     LAB_HINT_VARIANT,
     LAB_HINT_RUN,

@@ -125,7 +125,8 @@ unpack_changelog(LabStage *stage)
     g_autoptr(GError) error = NULL;
 
     if (lab_file_exists(stage->fd, "changelog.gz") &&
-        !lab_archive_decompress_file(stage->fd, "changelog.gz", "changelog", 256u << 20, &error)) {
+        !lab_archive_decompress_file(stage->fd, "changelog.gz", "changelog",
+                                     LAB_CHANGELOG_MAX_BYTES, &error)) {
         lab_warn("the package's changelog is left out: %s", error->message);
         unlinkat(stage->fd, "changelog.gz", 0);
     }

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "lab-error.h"
+#include "lab-kernel.h"
 
 #define LEAD_BYTES  96
 #define INTRO_BYTES 16
@@ -165,7 +166,8 @@ get_changelog(const Header *header)
         const char *name = next_string(&names, &names_bytes);
         const char *text = next_string(&texts, &texts_bytes);
 
-        if (!name || !text)
+        /* The newest stand first: what is too much is old. */
+        if (!name || !text || log->len + strlen(name) + strlen(text) + 64 > LAB_CHANGELOG_MAX_BYTES)
             break;
         g_string_append_printf(log, "* %s %s\n%s\n\n", day ? day : "?", name, text);
     }

@@ -16,7 +16,7 @@
  *                    to this directory; absolute for a build tree), "compiler":NAME|null (what the
  *                    tree was made for)}; absent without headers
  *     debug/vmlinux  with symbols, when fetched (--with-debug)
- *     changelog      as the package has it
+ *     changelog      as the package has it, of at most LAB_CHANGELOG_MAX_BYTES
  *     build.json     of a kernel built here: see kernel/lab-build.h; and its build.log
  */
 #pragma once
@@ -24,7 +24,8 @@
 #include <glib.h>
 #include <jansson.h>
 
-#define LAB_KERNEL_SCHEMA 1
+#define LAB_KERNEL_SCHEMA       1
+#define LAB_CHANGELOG_MAX_BYTES (64u << 20)
 
 typedef struct {
     char *id;              /* directory name: the release, "+digest8" appended when two share one */
