@@ -17,8 +17,9 @@
 
 #define CHUNK (256 << 10)
 
+static char level[4] = "31";
 static char *const program[] = {
-    (char *)"/usr/bin/makedumpfile", (char *)"-F", (char *)"-l", (char *)"-d", (char *)"31",
+    (char *)"/usr/bin/makedumpfile", (char *)"-F", (char *)"-l", (char *)"-d", level,
     (char *)"/proc/vmcore",          NULL};
 
 typedef struct {
@@ -28,6 +29,22 @@ typedef struct {
     const char *reason; /* a word, or NULL when all went well */
     char error[600];
 } Dump;
+
+/* kreglab.dump_level=N: what the host's makedumpfile may leave out of this kernel's dump. */
+static void
+read_level(void)
+{
+    static const char name[] = " kreglab.dump_level=";
+    char text[4096];
+    const char *found;
+    int number;
+
+    file_read("/proc/cmdline", text, sizeof text);
+    found = strstr(text, name);
+    number = found ? atoi(found + strlen(name)) : -1;
+    if (number >= 0 && number <= 31)
+        snprintf(level, sizeof level, "%d", number);
+}
 
 static bool
 wait_for_port(void)
@@ -172,9 +189,11 @@ send_dump(void)
     int out = -1, err = -1, status = 0;
     pid_t pid = -1;
     struct stat st;
+    char shown[40];
 
-    port_send(json_pack("{s:s, s:s}", "event", "dump-begin", "program", "makedumpfile -F -l -d 31"),
-              NULL, 0);
+    read_level();
+    snprintf(shown, sizeof shown, "makedumpfile -F -l -d %s", level);
+    port_send(json_pack("{s:s, s:s}", "event", "dump-begin", "program", shown), NULL, 0);
     if (stat("/proc/vmcore", &st) < 0) {
         dump.reason = "failed";
         snprintf(dump.error, sizeof dump.error, "/proc/vmcore: %s", strerror(errno));

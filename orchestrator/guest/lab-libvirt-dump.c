@@ -16,6 +16,7 @@
 
 #include <libvirt/virterror.h>
 
+#include "lab-dump-level.h"
 #include "lab-elf-address.h"
 #include "lab-elf-mend.h"
 #include "lab-error.h"
@@ -81,13 +82,14 @@ dump_within(LabLibvirt *guest, const char *path, unsigned int format, gint64 dea
     return TRUE;
 }
 
-/* `makedumpfile -l -d 31`: leaves out free, zero, cache and user pages. LZO is the fastest that
- * Debian's makedumpfile has (zstd is silently ignored there). */
+/* `makedumpfile -l -d 31` (lab-dump-level.h): leaves out free, zero, cache and user pages. LZO is
+ * the fastest that Debian's makedumpfile has (zstd is silently ignored there). */
 static gboolean
-filter(const char *from, const char *to, gint64 deadline_us, GError **error)
+filter(const char *release, const char *from, const char *to, gint64 deadline_us, GError **error)
 {
+    g_autofree char *level = g_strdup_printf("%u", lab_dump_level(release));
     const char *const argv[] = {
-        "makedumpfile", "--message-level", "4", "-l", "-d", "31", from, to, NULL};
+        "makedumpfile", "--message-level", "4", "-l", "-d", level, from, to, NULL};
     const LabProcOptions options = {
         .timeout_ms = MAX((deadline_us - g_get_monotonic_time()) / 1000, 1),
         .merge = TRUE,
@@ -169,6 +171,12 @@ has_room(const Dump *dump, GError **error)
     return FALSE;
 }
 
+static const char *
+release_of(const Dump *dump)
+{
+    return dump->guest->base.cell->kernel_release;
+}
+
 static gboolean
 elf_filtered(Dump *dump, GError **error)
 {
@@ -182,7 +190,7 @@ elf_filtered(Dump *dump, GError **error)
     if (!lab_elf_mend(dump->from_qemu, error) || !lab_elf_address(dump->from_qemu, error))
         return FALSE;
     mended_us = g_get_monotonic_time();
-    if (!filter(dump->from_qemu, dump->filtered, dump->deadline_us, error))
+    if (!filter(release_of(dump), dump->from_qemu, dump->filtered, dump->deadline_us, error))
         return FALSE;
     filtered_us = g_get_monotonic_time();
     if (!keep(dump->filtered, dump->path, error))
@@ -212,7 +220,7 @@ kdump_zlib(Dump *dump, GError **error)
     if (!take_raw(dump, VIR_DOMAIN_CORE_DUMP_FORMAT_KDUMP_ZLIB, error) ||
         !lab_kdump_mend(dump->raw, error))
         return FALSE;
-    if (filter(dump->raw, dump->filtered, dump->deadline_us, &unfiltered)) {
+    if (filter(release_of(dump), dump->raw, dump->filtered, dump->deadline_us, &unfiltered)) {
         g_clear_error(&dump->whole);
         return keep(dump->filtered, dump->path, error);
     }

@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <string.h>
 
+#include "lab-dump-level.h"
 #include "lab-error.h"
 #include "lab-file.h"
 #include "lab-initramfs.h"
@@ -263,6 +264,8 @@ lab_life_cmdline(const LabCell *cell, const LabKernel *kernel, guint crashkernel
     g_string_append(line, clock);
     if (crashkernel_mib > 0)
         g_string_append_printf(line, " crashkernel=%uM", crashkernel_mib);
+    if (crashkernel_mib > 0 && lab_dump_level(kernel->release) != LAB_DUMP_LEVEL)
+        g_string_append_printf(line, " kreglab.dump_level=%u", lab_dump_level(kernel->release));
     if (cell->setup.cmdline && *cell->setup.cmdline)
         g_string_append_printf(line, " %s", cell->setup.cmdline);
     return g_string_free(line, FALSE);

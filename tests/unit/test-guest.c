@@ -8,6 +8,7 @@
 
 #include "lab-console.h"
 #include "lab-domain.h"
+#include "lab-dump-level.h"
 #include "lab-error.h"
 #include "lab-file.h"
 #include "lab-guest.h"
@@ -516,6 +517,25 @@ test_clean(Fixture *f, gconstpointer data)
     g_unsetenv("KREGLAB_QEMU_USER");
 }
 
+/* Only a new kernel with an old makedumpfile keeps its user pages. */
+static void
+test_dump_level(void)
+{
+    static const char old[] =
+        "makedumpfile: version 1.7.2 (released on 20 Oct 2022)\nlzo\tenabled\n";
+    static const char new[] = "makedumpfile: version 1.7.6 (released on 23 Oct 2024)\n";
+
+    g_assert_cmpuint(lab_dump_level_of("3.10.0-1160.62.1.el7.x86_64", old), ==, 31);
+    g_assert_cmpuint(lab_dump_level_of("6.1.0-56-cloud-amd64", old), ==, 31);
+    g_assert_cmpuint(lab_dump_level_of("6.9.7-amd64", old), ==, 31);
+    g_assert_cmpuint(lab_dump_level_of("6.10.3-amd64", old), ==, 23);
+    g_assert_cmpuint(lab_dump_level_of("6.12.117+deb12-cloud-amd64", old), ==, 23);
+    g_assert_cmpuint(lab_dump_level_of("6.12.117+deb12-cloud-amd64", new), ==, 31);
+    g_assert_cmpuint(lab_dump_level_of("7.3-amd64", "makedumpfile: version 1.8.0\n"), ==, 31);
+    g_assert_cmpuint(lab_dump_level_of("7.3-amd64", "command not found"), ==, 23);
+    g_assert_cmpuint(lab_dump_level_of("7.3-amd64", NULL), ==, 23);
+}
+
 int
 main(int argc, char **argv)
 {
@@ -526,6 +546,7 @@ main(int argc, char **argv)
     ADD("console/long-line", test_console_long_line);
     ADD("console/cap", test_console_cap);
     ADD("console/speed", test_console_speed);
+    g_test_add_func("/guest/dump-level", test_dump_level);
     g_test_add_func("/guest/domain/plain", test_domain_plain);
     g_test_add_func("/guest/domain/full", test_domain_full);
     g_test_add_func("/guest/domain/refused", test_domain_refused);
