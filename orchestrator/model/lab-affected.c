@@ -42,6 +42,8 @@ lab_affected_range(const LabAffected *entry)
         g_string_append_printf(text, "%sbefore %s", text->len > 0 ? ", " : "", before);
     if (entry->until)
         g_string_append_printf(text, "%sup to %s", text->len > 0 ? ", " : "", entry->until);
+    if (entry->seen)
+        g_string_append_printf(text, "%sseen with %s", text->len > 0 ? ", " : "", entry->seen);
     return g_strdup(text->len > 0 ? text->str : "all");
 }
 
@@ -78,7 +80,11 @@ entry_applies(const LabAffected *entry, const LabRelease *release, Order order)
         result = LAB_APPLIES_NO;
     result = both(result, bound_applies(release, entry->from, order, 0, 1));
     result = both(result, bound_applies(release, end_of(entry), order, -1, -1));
-    return both(result, bound_applies(release, entry->until, order, -1, 0));
+    result = both(result, bound_applies(release, entry->until, order, -1, 0));
+    if (result == LAB_APPLIES_YES &&
+        bound_applies(release, entry->seen, order, -1, 0) != LAB_APPLIES_YES)
+        result = LAB_APPLIES_UNKNOWN;
+    return result;
 }
 
 /* The union of a family's entries; *any says whether there are some, *near one to speak of. */
@@ -136,6 +142,9 @@ own_family_why(LabApplies applies, const LabAffected *entry, const LabRelease *r
     if (applies == LAB_APPLIES_UNKNOWN && release->own_line)
         return g_strdup_printf("%s's '%s' kernels are numbered apart from the range (%s)", family,
                                release->flavour, range);
+    if (applies == LAB_APPLIES_UNKNOWN && entry->seen)
+        return g_strdup_printf("it was seen with %s of %s; nothing is known of later ones",
+                               entry->seen, family);
     if (applies == LAB_APPLIES_UNKNOWN)
         return g_strdup_printf("the release alone does not say whether it lies in %s's range (%s): "
                                "its package's version would",

@@ -224,6 +224,7 @@ check_affected(const Check *check, guint i, const LabAffected *affected)
     } bounds[] = {{"from", affected->from},
                   {"before", affected->before},
                   {"until", affected->until},
+                  {"seen", affected->seen},
                   {"fixed", affected->fixed}};
 
     check_range(check, range_path, affected->range);

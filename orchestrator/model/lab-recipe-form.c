@@ -14,6 +14,12 @@ static const LabField origin_fields[] = {
     {"commits", LAB_FIELD_STRINGS, offsetof(LabRecipe, commits),
      "commits that brought or fixed it, as 'HASH (\"subject\") (in vX.Y)'",
      .example = "1da177e4c3f4"},
+    {"functions", LAB_FIELD_STRINGS, offsetof(LabRecipe, functions),
+     "functions of the kernel that name the incident when a report has them; 'kreglab advise' "
+     "looks "
+     "for them in logs",
+     .form = "[A-Za-z_][A-Za-z0-9_.]*", .form_help = "a function's name",
+     .example = "rmap_walk_ksm"},
     {NULL},
 };
 static const LabSchema origin_table = {"origin", 0, origin_fields, NULL};
@@ -94,6 +100,9 @@ static const LabField affected_fields[] = {
      "the first version that does not have it (default: 'fixed')", .example = "4.13"},
     {"until", LAB_FIELD_STRING, offsetof(LabAffected, until),
      "the last version that has it, where the first without is not known", .example = "4.12"},
+    {"seen", LAB_FIELD_STRING, offsetof(LabAffected, seen),
+     "a version that it was seen with; whether later ones of the range have it is not known",
+     .example = "4.9"},
     {"fixed", LAB_FIELD_STRING, offsetof(LabAffected, fixed), "the version that fixed it",
      .example = "4.13"},
     {"commit", LAB_FIELD_STRING, offsetof(LabAffected, commit),

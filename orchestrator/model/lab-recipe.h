@@ -85,6 +85,7 @@ typedef struct {
     char *from;   /* first with the bug, or NULL: all that are older */
     char *before; /* first without, or NULL */
     char *until;  /* last that has it, or NULL */
+    char *seen;   /* seen with this; of later ones of the range it is not known; or NULL */
     char *fixed;  /* the release that fixed it, or NULL; without range, before and until it ends
                      the range */
     char *commit; /* what fixed it: 'HASH ("subject") (in vX.Y)', or NULL */
@@ -99,6 +100,7 @@ typedef struct {
     char *incident;             /* or NULL */
     char **bugs;                /* URLs; never NULL */
     char **commits;             /* never NULL */
+    char **functions;           /* that the incident's reports name; never NULL */
     char **needs_config;        /* "CONFIG_KSM=y|m"; never NULL */
     guint64 needs_memory_bytes; /* least; 0: no need */
     int needs_cpus, needs_numa_nodes;

@@ -248,12 +248,13 @@ test_bounds(void)
 }
 
 typedef struct {
-    const char *family, *line, *range, *from, *before, *until, *fixed;
+    const char *family, *line, *range, *from, *before, *until, *seen, *fixed;
 } Row;
 
 static const Row page_frag[] = {
     {.family = "el7", .fixed = "3.10.0-1160.86.1.el7"},
     {.family = "alinux", .from = "4.19.91-19.1.al7", .until = "4.19.91-23.al7"},
+    {.family = "el9", .seen = "5.14.0-70.el9", .before = "5.14.0-300.el9"},
     {.family = "upstream", .from = "4.10", .before = "4.19.261"},
     {.family = "upstream", .from = "4.20", .before = "5.10.147"},
     {.family = "upstream", .from = "5.11", .fixed = "6.0"},
@@ -272,6 +273,7 @@ affected_free(gpointer pointer)
     g_free(entry->from);
     g_free(entry->before);
     g_free(entry->until);
+    g_free(entry->seen);
     g_free(entry->fixed);
     g_free(entry);
 }
@@ -287,6 +289,7 @@ affected_new(const Row *row)
     entry->from = g_strdup(row->from);
     entry->before = g_strdup(row->before);
     entry->until = g_strdup(row->until);
+    entry->seen = g_strdup(row->seen);
     entry->fixed = g_strdup(row->fixed);
     return entry;
 }
@@ -302,6 +305,10 @@ static const struct {
     {"4.19.91-23.1.al7.x86_64", NULL, LAB_APPLIES_NO},
     {"4.18.0-372.el8.x86_64", NULL, LAB_APPLIES_YES},
     {"4.18.0-425.el8.x86_64", NULL, LAB_APPLIES_NO},
+    {"5.14.0-69.el9.x86_64", NULL, LAB_APPLIES_YES},
+    {"5.14.0-70.el9.x86_64", NULL, LAB_APPLIES_YES},
+    {"5.14.0-71.el9.x86_64", NULL, LAB_APPLIES_UNKNOWN},
+    {"5.14.0-300.el9.x86_64", NULL, LAB_APPLIES_NO},
     {"4.9.9", NULL, LAB_APPLIES_NO},
     {"4.19.260", NULL, LAB_APPLIES_YES},
     {"4.19.261", NULL, LAB_APPLIES_NO},
