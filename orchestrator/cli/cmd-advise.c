@@ -214,11 +214,13 @@ static void
 print_fix(const LabAdvice *advice)
 {
     const LabAffected *entry = advice->entry;
+    const char *fixed = entry ? entry->fixed ? entry->fixed : entry->before : NULL;
 
-    if (entry && entry->fixed)
-        print_line("fixed in:", entry->fixed);
-    else if (entry && advice->applies == LAB_APPLIES_YES)
-        print_line("fixed in:", entry->before ? entry->before : "no version that is known");
+    if (fixed)
+        lab_cli_print("  %-13s%s %s\n", "fixed in:", lab_family_name(lab_affected_family(entry)),
+                      fixed);
+    else if (advice->applies == LAB_APPLIES_YES)
+        print_line("fixed in:", "no version that is known");
     print_line("fix:", entry ? entry->commit : NULL);
     print_line("says:", entry ? entry->source : NULL);
 }
