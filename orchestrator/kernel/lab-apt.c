@@ -318,3 +318,15 @@ lab_apt_download(LabApt *apt, const GPtrArray *packages, const char *directory, 
     unlinkat(apt->fd, STAMP, 0);
     return FALSE;
 }
+
+char *
+lab_apt_sources(LabApt *apt, GError **error)
+{
+    return lab_file_read(apt->fd, "sources.list", 65536, NULL, error);
+}
+
+char *
+lab_apt_acquire(LabApt *apt)
+{
+    return machine_acquire_settings();
+}

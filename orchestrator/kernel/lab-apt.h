@@ -27,3 +27,8 @@ lab_apt_download(LabApt *apt, const GPtrArray *packages, const char *directory, 
 
 /* The names of packages in the suite that match a regular expression, for messages. */
 char *lab_apt_search(LabApt *apt, const char *regex);
+
+/* The sources.list of these directories, and the machine's Acquire settings as an apt.conf: for
+ * other tools of apt's kind. g_free; NULL and error when they cannot be read. */
+char *lab_apt_sources(LabApt *apt, GError **error);
+char *lab_apt_acquire(LabApt *apt);

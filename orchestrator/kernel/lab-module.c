@@ -12,18 +12,18 @@
 #include "lab-file.h"
 #include "lab-json.h"
 #include "lab-make-log.h"
+#include "lab-module-root.h"
+#include "lab-module-shims.h"
 #include "lab-module-source.h"
 #include "lab-proc.h"
-#include "lab-version.h"
 
 /* Counted into the cache's key: raise it when the way of building changes. */
-#define BUILD_RULES      "kreglab-module-2"
+#define BUILD_RULES      "kreglab-module-3"
 #define BUILD_TIMEOUT_MS (10 * 60 * 1000)
 #define LOG_NAME         "build.log"
 
-/* Since 4.9 the kernel's Makefile itself says -fno-PIE to compilers that default to PIE: commit
- * 8ae94224c9d7 ("kbuild: add -fno-PIE") (in v4.9). */
-#define NO_PIE_RELEASES "< 4.9"
+/* The compiler that a build in a root used, beside its modules. */
+#define COMPILER_NAME "compiler"
 
 void
 lab_module_build_clear(LabModuleBuild *build)
@@ -40,6 +40,8 @@ typedef struct {
     char *headers;  /* absolute path of the build directory */
     char *compiler; /* name, to be found in PATH */
     char *wanted;   /* what the headers ask for and this machine lacks, or NULL */
+    char *named;    /* what the headers ask for, or NULL */
+    const char *cache;
     char *key;
     char *modules; /* CACHE/modules */
 } Job;
@@ -50,6 +52,7 @@ job_clear(Job *job)
     g_free(job->headers);
     g_free(job->compiler);
     g_free(job->wanted);
+    g_free(job->named);
     g_free(job->key);
     g_free(job->modules);
 }
@@ -113,6 +116,7 @@ find_compiler(Job *job, const char *wanted, GError **error)
         return FALSE;
     }
     job->compiler = g_strdup(exact ? wanted : "gcc");
+    job->named = g_strdup(wanted);
     job->wanted = exact ? NULL : g_strdup(wanted ? wanted : "another compiler");
     return TRUE;
 }
@@ -171,10 +175,16 @@ take_cached(const Job *job, LabModuleBuild *out)
 {
     g_autofree char *directory = g_build_filename(job->modules, job->key, NULL);
 
+    g_autofree char *compiler = g_build_filename(directory, COMPILER_NAME, NULL);
+
     out->built = out->cached = find_modules(directory, out);
-    if (out->built)
-        out->log = g_build_filename(directory, LOG_NAME, NULL);
-    return out->built;
+    if (!out->built)
+        return FALSE;
+    g_free(out->log);
+    g_free(out->compiler);
+    out->log = g_build_filename(directory, LOG_NAME, NULL);
+    out->compiler = lab_file_read(AT_FDCWD, compiler, 256, NULL, NULL);
+    return TRUE;
 }
 
 /* A tool of the headers package that needs a newer C library is a reason of its own. */
@@ -199,11 +209,12 @@ explain_failure(const Job *job, const char *log, const char *work, LabModuleBuil
         set_why(out, "does not build: %.400s", line);
 }
 
+/* With this machine's compiler, or, with 'root', the root's own, which is the kernel's. */
 static gboolean
-run_make(const Job *job, const char *work, LabProcResult *result, GError **error)
+run_make(const Job *job, const char *root, const char *work, LabProcResult *result, GError **error)
 {
     g_autofree char *module = g_strconcat("M=", work, NULL);
-    g_autofree char *compiler = g_strconcat("CC=", job->compiler, NULL);
+    g_auto(GStrv) shims = NULL;
     const char *const env[] = {"LC_ALL=C",
                                "MAKEFLAGS=",
                                "MFLAGS=",
@@ -211,17 +222,33 @@ run_make(const Job *job, const char *work, LabProcResult *result, GError **error
                                "KBUILD_BUILD_HOST=kreglab",
                                NULL};
     LabProcOptions options = {.env = env, .cwd = work, .merge = TRUE};
+    g_autoptr(GPtrArray) argv = g_ptr_array_new();
     /* BTF of a module is for BPF tools and needs pahole and the kernel's own: left out. */
-    const char *argv[9] = {"make", "-C",      job->headers,
-                           module, "modules", "CONFIG_DEBUG_INFO_BTF_MODULES="};
-    int argc = 6;
+    const char *const fixed[] = {"make", "-C",      job->headers,
+                                 module, "modules", "CONFIG_DEBUG_INFO_BTF_MODULES="};
 
-    if (job->wanted)
-        argv[argc++] = compiler;
-    if (lab_version_in_range(job->kernel->release, NO_PIE_RELEASES, NULL))
-        argv[argc++] = "KCFLAGS=-fno-pie";
+    for (gsize i = 0; i < G_N_ELEMENTS(fixed); i++)
+        g_ptr_array_add(argv, (char *)fixed[i]);
     options.timeout_ms = BUILD_TIMEOUT_MS;
-    return lab_proc_run(argv, &options, result, error);
+    if (!root) {
+        shims = lab_module_shims(job->kernel->release, job->headers, work, job->compiler,
+                                 job->wanted != NULL, error);
+        if (!shims)
+            return FALSE;
+    }
+    for (char **shim = shims; shim && *shim; shim++)
+        g_ptr_array_add(argv, *shim);
+    g_ptr_array_add(argv, NULL);
+    if (root) {
+        /* Debian's headers name their parts by ways that lead through the kernel's directory. */
+        const char *shown = g_str_has_prefix(job->headers, job->kernel->directory)
+                                ? job->kernel->directory
+                                : job->headers;
+
+        return lab_module_root_run(root, shown, work, (const char *const *)argv->pdata, &options,
+                                   result, error);
+    }
+    return lab_proc_run((const char *const *)argv->pdata, &options, result, error);
 }
 
 /* Keeps log and modules of 'work', drops the rest, and moves it into the cache. */
@@ -236,7 +263,7 @@ keep(const Job *job, const char *work, LabModuleBuild *out, GError **error)
         g_autofree char *path = g_build_filename(work, name, NULL);
 
         if (!g_str_has_suffix(name, ".ko") && strcmp(name, LOG_NAME) != 0 &&
-            !lab_path_remove(AT_FDCWD, path, error))
+            strcmp(name, COMPILER_NAME) != 0 && !lab_path_remove(AT_FDCWD, path, error))
             return FALSE;
     }
     if (!dir || !lab_path_remove(AT_FDCWD, to, error))
@@ -257,17 +284,24 @@ keep_failure(const Job *job, const char *log, LabModuleBuild *out, GError **erro
     return fd >= 0 && lab_file_write(fd, name, log, -1, 0644, error);
 }
 
+/* One try; its result is in out->built, and with FALSE there out->why. */
 static gboolean
-build_in(const Job *job, const GPtrArray *files, const char *work, LabModuleBuild *out,
-         GError **error)
+try_build(const Job *job, const GPtrArray *files, const char *root, const char *work,
+          LabModuleBuild *out, char **log, GError **error)
 {
     g_auto(LabProcResult) result = {0};
+    g_autofree char *suite = root ? g_path_get_basename(root) : NULL;
+    g_autofree char *compiler = g_strdup_printf("%s%s%s",
+                                                job->wanted && root ? job->wanted : job->compiler,
+                                                root ? " in a root of " : "", root ? suite : "");
     LAB_AUTO_FD fd = lab_dir_open(AT_FDCWD, work, error);
 
     if (fd < 0 || !lab_module_source_copy(job->source_dir, files, work, error) ||
-        !run_make(job, work, &result, error) ||
-        !lab_file_write(fd, LOG_NAME, result.output, (gssize)result.output_length, 0644, error))
+        !run_make(job, root, work, &result, error) ||
+        !lab_file_write(fd, LOG_NAME, result.output, (gssize)result.output_length, 0644, error) ||
+        !lab_file_write(fd, COMPILER_NAME, compiler, -1, 0644, error))
         return FALSE;
+    g_clear_pointer(&out->why, g_free);
     if (result.status == 0 && find_modules(work, out)) {
         if (!keep(job, work, out, error))
             return FALSE;
@@ -278,7 +312,74 @@ build_in(const Job *job, const GPtrArray *files, const char *work, LabModuleBuil
         set_why(out, "does not build: '%s' names no module (obj-m)", job->source_dir);
     else
         explain_failure(job, result.output, work, out);
-    return keep_failure(job, result.output, out, error);
+    g_free(*log);
+    *log = g_strdup(result.output);
+    return TRUE;
+}
+
+/* An error in the module's own sources: "WORK/x.c:1:2: error:", or "x.c:…" since 6.13. */
+static gboolean
+is_own_error(const char *line, const char *work)
+{
+    gsize file = strcspn(line, ":");
+
+    if (!strstr(line, ": error:") && !strstr(line, ": fatal error:"))
+        return FALSE;
+    return g_str_has_prefix(line, work) || !memchr(line, '/', file);
+}
+
+/* Only a fault of this machine's tools is worth a root: the sources' own are the same there. */
+static gboolean
+tools_at_fault(const Job *job, const char *work, const char *log)
+{
+    g_auto(GStrv) lines = g_strsplit(log, "\n", -1);
+
+    if (strstr(log, "version `GLIBC_") || strstr(log, "cannot open shared object file") ||
+        strstr(log, "unrecognized command-line option"))
+        return TRUE;
+    for (char **line = lines; *line; line++)
+        if (is_own_error(*line, work))
+            return FALSE;
+    return job->wanted != NULL;
+}
+
+/* A second try with the tools of the kernel's own suite. out->why says why not, where that is. */
+static gboolean
+try_in_root(const Job *job, const GPtrArray *files, const char *work, LabModuleBuild *out,
+            char **log, GError **error)
+{
+    const char *suite = lab_module_root_suite(job->kernel);
+    const char *compiler = job->named && g_str_has_prefix(job->named, "gcc-") ? job->named : NULL;
+    g_autofree char *why_not = NULL;
+    g_autofree char *root = NULL;
+    LAB_AUTO_FD fd = -1;
+
+    if (!suite || !tools_at_fault(job, work, *log))
+        return TRUE;
+    root = lab_module_root_find(suite, compiler, job->cache, &why_not);
+    if (!root) {
+        g_autofree char *first = g_steal_pointer(&out->why);
+
+        set_why(out, "%s; %s", first, why_not);
+        return TRUE;
+    }
+    if (!lab_path_remove(AT_FDCWD, work, error))
+        return FALSE;
+    fd = lab_dir_make(AT_FDCWD, work, 0700, error);
+    return fd >= 0 && try_build(job, files, root, work, out, log, error);
+}
+
+static gboolean
+build_in(const Job *job, const GPtrArray *files, const char *work, LabModuleBuild *out,
+         GError **error)
+{
+    g_autofree char *log = NULL;
+
+    if (!try_build(job, files, NULL, work, out, &log, error))
+        return FALSE;
+    if (!out->built && !try_in_root(job, files, work, out, &log, error))
+        return FALSE;
+    return out->built || keep_failure(job, log, out, error);
 }
 
 static gboolean
@@ -306,7 +407,7 @@ gboolean
 lab_module_build(const LabKernel *kernel, const char *source_dir, const char *cache,
                  LabModuleBuild *out, GError **error)
 {
-    g_auto(Job) job = {.kernel = kernel, .source_dir = source_dir};
+    g_auto(Job) job = {.kernel = kernel, .source_dir = source_dir, .cache = cache};
     g_auto(LabModuleBuild) result = {.modules = g_new0(char *, 1)};
     g_autoptr(GPtrArray) files = lab_module_source_list(source_dir, error);
     g_autofree char *wanted = NULL;
@@ -322,7 +423,8 @@ lab_module_build(const LabKernel *kernel, const char *source_dir, const char *ca
             g_prefix_error(error, "building '%s' for %s: ", source_dir, kernel->release);
             return FALSE;
         }
-        result.compiler = g_strdup(job.compiler);
+        if (!result.compiler)
+            result.compiler = g_strdup(job.compiler);
     }
     result.duration_ms = (g_get_monotonic_time() - start_us) / 1000;
     *out = result;
