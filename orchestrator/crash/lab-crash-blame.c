@@ -99,6 +99,12 @@ is_bystander(const LabCrashStack *stack)
     return has_function(stack->frames, names, G_N_ELEMENTS(names));
 }
 
+static gboolean
+is_fault_entry(const char *function)
+{
+    return g_str_has_prefix(function, "asm_exc_") || g_str_has_suffix(function, "page_fault");
+}
+
 static const LabCrashFrame *
 stalled(const LabCrashClass *class, const LabCrashStack *stack)
 {
@@ -121,14 +127,16 @@ stalled(const LabCrashClass *class, const LabCrashStack *stack)
                 return above;
             continue;
         }
+        if (!lab_crash_may_be_blamed(class, frame->function, frame->module) &&
+            !is_fault_entry(frame->function))
+            continue;
         if (!top)
             top = frame;
         before = above;
         above = frame;
     }
     /* A page fault of user space ends in its entry. */
-    if (before && (g_str_has_prefix(above->function, "asm_exc_") ||
-                   g_str_has_suffix(above->function, "page_fault")))
+    if (before && is_fault_entry(above->function))
         return before;
     return top;
 }

@@ -71,6 +71,6 @@
      .needle = "BUG: memory leak",
      .header = "BUG: memory leak",
      .title = "memory leak in ${F}",
-     .skip = "alloc|^(?:sget_userns|kv?as?printf\\w*|kmemdup\\w*|kstrdup\\w*|mempool_\\w+|pcpu_\\w+"
-             "|_{0,2}list_lru_\\w+)$",
+     .skip = "alloc|kmem|slab|mmap|create_object|idr_get|list_lru_|asprintf|pcpu_|strn?dup|memdup"
+             "|^(?:sget_userns|mempool_\\w+)$",
      .rule = LAB_CRASH_RULE_TRACE},

@@ -5,7 +5,8 @@
  .needle = "stack guard page was hit",
  .header = "BUG: (?:\\S+ )?stack guard page was hit",
  .title = "BUG: stack guard page was hit in ${F}",
- .alternative = "stack-overflow in ${F}"},
+ .alternative = "stack-overflow in ${F}",
+ .rule = LAB_CRASH_RULE_STALL},
     {.type = "null-deref",
      .needle = "NULL pointer dereference",
      .header = "(?:BUG: (?:unable to handle )?[kK]ernel|Unable to handle kernel) NULL pointer "
@@ -17,6 +18,12 @@
      .header = "nable to handle kernel access to user memory",
      .title = "BUG: unable to handle kernel access to user memory in ${F}",
      .alternative = "bad-access in ${F}"},
+    {.type = "bad-access", /* the second half of the line was another printk() once */
+     .needle = "nable to handle kernel",
+     .header = "^(?:BUG: [uU]|U)nable to handle kernel *$",
+     .title = "BUG: unable to handle kernel",
+     .rule = LAB_CRASH_RULE_TITLE,
+     .flags = LAB_CRASH_LOST},
     {.type = "bad-access",
      .needle = "nable to handle",
      .header = "(?:BUG: [uU]nable to handle (?:kernel|page fault)"
@@ -49,8 +56,8 @@
      .header = "stack segment: ",
      .title = "stack segment fault in ${F}"},
     {.type = "divide-error",
-     .needle = "divide error: ",
-     .header = "divide error: ",
+     .needle = "divide",
+     .header = "divide[ _]error: ", /* 5.8 wrote it with an underscore */
      .title = "divide error in ${F}"},
     {.type = "double-fault",
      .needle = "double fault",
@@ -67,6 +74,7 @@
      .needle = "ernel BUG ",
      .header = "[kK]ernel BUG at mm/usercopy\\.c",
      .title = "BUG: bad usercopy in ${F}",
+     .skip = "usercopy|^__check",
      .rule = LAB_CRASH_RULE_TRACE},
     {.type = "rust-panic",
      .needle = "rust_kernel: panicked at ",
@@ -78,7 +86,8 @@
     {.type = "kernel-bug",
      .needle = "ernel BUG ",
      .header = "[kK]ernel BUG (?:at|in)",
-     .title = "kernel BUG in ${F}"},
+     .title = "kernel BUG in ${F}",
+     .skip = "^_{0,2}skb_"}, /* its helpers check what their callers did */
     {.type = "invalid-opcode",
      .needle = "invalid opcode: ",
      .header = "invalid opcode: 0000",

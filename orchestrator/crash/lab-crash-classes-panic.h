@@ -11,14 +11,30 @@
      .header = "Kernel panic.*corrupted stack end",
      .title = "kernel panic: corrupted stack end in ${F}",
      .alternative = "stack-overflow in ${F}",
+     .skip = "schedule|retint_kernel",
+     .rule = LAB_CRASH_RULE_STALL,
+     .flags = LAB_CRASH_STOPS},
+    {.type = "stack-overflow", /* arm64, riscv, s390 */
+     .needle = "ernel stack overflow",
+     .header = "Kernel panic.*[kK]ernel stack overflow",
+     .title = "kernel stack overflow in ${F}",
+     .alternative = "stack-overflow in ${F}",
+     .skip = "bad_stack",
      .rule = LAB_CRASH_RULE_STALL,
      .flags = LAB_CRASH_STOPS},
     {.type = "panic",
      .needle = "Kernel panic",
-     .header = "Kernel panic - not syncing: (?<rest>(?:Fatal exception|panic_on_warn|panic_on_oops"
-               "|softlockup: hung tasks|hung_task: blocked tasks|Hard LOCKUP|hard LOCKUP|RCU Stall"
+     .header = "Kernel panic - not syncing: (?<rest>Fatal exception.*|panic_on_warn set.*"
+               "|hung_task: blocked tasks.*)",
+     .title = "kernel panic: ${rest}",
+     .rule = LAB_CRASH_RULE_TITLE,
+     .flags = LAB_CRASH_STOPS | LAB_CRASH_FOLLOWS | LAB_CRASH_CONTINUES | LAB_CRASH_LOST},
+    {.type = "panic",
+     .needle = "Kernel panic",
+     .header = "Kernel panic - not syncing: (?<rest>(?:panic_on_oops"
+               "|softlockup: hung tasks|Hard LOCKUP|hard LOCKUP|RCU Stall"
                "|NMI: Not continuing|\\w+: panic_on_warn|kasan\\.fault|Machine halted"
-               "|Aiee|KFENCE: panic|scheduling while atomic|Fatal exception in interrupt"
+               "|Aiee|KFENCE: panic|scheduling while atomic"
                "|Attempted to kill the idle|stack overflow|HUNG_TASK|watchdog|stall|Oops).*)",
      .title = "kernel panic: ${rest}",
      .rule = LAB_CRASH_RULE_TITLE,
@@ -28,7 +44,13 @@
      .header = "Kernel panic - not syncing: Attempted to kill init",
      .title = "kernel panic: Attempted to kill init!",
      .rule = LAB_CRASH_RULE_TITLE,
-     .flags = LAB_CRASH_STOPS | LAB_CRASH_FOLLOWS},
+     .flags = LAB_CRASH_STOPS | LAB_CRASH_FOLLOWS | LAB_CRASH_TRACED},
+    {.type = "panic",
+     .needle = "Couldn't open N_TTY",
+     .header = "Kernel panic - not syncing: Couldn't open N_TTY ldisc",
+     .title = "kernel panic: Couldn't open N_TTY ldisc",
+     .rule = LAB_CRASH_RULE_TITLE,
+     .flags = LAB_CRASH_STOPS},
     {.type = "oom",
      .needle = "Kernel panic",
      .header =
@@ -49,7 +71,7 @@
      .header = "Kernel panic - not syncing: (?<rest>.*)",
      .title = "kernel panic: ${rest}",
      .rule = LAB_CRASH_RULE_TITLE,
-     .flags = LAB_CRASH_STOPS},
+     .flags = LAB_CRASH_STOPS | LAB_CRASH_TRACED},
 
     /* --- file systems, devices --- */
     {.type = "netdev",
@@ -77,6 +99,11 @@
      .header = "trusty: .*ASSERT FAILED(?: at \\(.*?\\))?: (?<rest>.*)",
      .title = "trusty: ASSERT FAILED: ${rest}",
      .rule = LAB_CRASH_RULE_TITLE},
+    {.type = "trusty",
+     .needle = "trusty: panic",
+     .header = "trusty: panic \\(.*?\\): (?<rest>.*)",
+     .title = "trusty: panic: ${rest}",
+     .rule = LAB_CRASH_RULE_TITLE},
     {.type = "reboot",
      .needle = "SeaBIOS (version",
      .header = "^SeaBIOS \\(version",
@@ -99,6 +126,24 @@
      .flags = LAB_CRASH_WEAK | LAB_CRASH_NEEDS_DETAIL},
 
     /* --- the rest: what a line says, when a trace backs it or it is surely the kernel's --- */
+    {.type = "cut", /* the line ends where the words should begin */
+     .needle = "BUG:",
+     .header = "^BUG: *$",
+     .title = "BUG: corrupted",
+     .rule = LAB_CRASH_RULE_TITLE,
+     .flags = LAB_CRASH_NEEDS_TRACE | LAB_CRASH_TRACE_ONLY | LAB_CRASH_LOST},
+    {.type = "cut",
+     .needle = "WARNING:",
+     .header = "^WARNING: *$",
+     .title = "WARNING: corrupted",
+     .rule = LAB_CRASH_RULE_TITLE,
+     .flags = LAB_CRASH_NEEDS_TRACE | LAB_CRASH_TRACE_ONLY | LAB_CRASH_LOST},
+    {.type = "cut",
+     .needle = "INFO:",
+     .header = "^INFO: *$",
+     .title = "INFO: corrupted",
+     .rule = LAB_CRASH_RULE_TITLE,
+     .flags = LAB_CRASH_NEEDS_TRACE | LAB_CRASH_TRACE_ONLY | LAB_CRASH_LOST},
     {.type = "bug",
      .needle = "BUG: ",
      .header = "^BUG: (?<rest>.*)",

@@ -49,8 +49,16 @@ static const char *const common[] = {
     "(arch_)?(raw_)?atomic(64|_long)?_\\w+", "(arch_)?_{0,2}(test|set|clear|change)_(and_\\w+_)?bit\\w*", "_{0,2}refcount_\\w+", "kref_\\w+", "ref_tracker_\\w+", "_{0,2}(read|write)_once\\w*", "read_word_at_a_time", "read_pnet",
     "_{0,2}flush_work(queue)?\\w*", "(drain|destroy)_workqueue", "_{0,2}cancel_work\\w*", "insert_work", "_{0,2}queue_(work|delayed_work)\\w*", "(re)?move_wait_queue_locked", "finish_wait", "(do_)?wait_for_(common|completion)\\w*",
     "_{0,2}(kvfree_)?call_rcu\\w*", "bust_spinlocks", "_{0,2}indirect_thunk\\w*", "__x86_(indirect|return)\\w*", "(retbleed|srso)_\\w+", "__builtin\\w+", "_{0,2}irq_\\w*restore",
+    /* whatever is built on an allocator, a copy, a string or a counter is no better than that */
+    "\\w*k?v?[mzc]alloc(_\\w+)?", "\\w*krealloc\\w*", "\\w*kmem_cache\\w*", "\\w*(alloc_pages?|folio_alloc|alloc_folio)\\w*", "\\w*mem(cpy|set|cmp|chr|move|dup)(_\\w+)?", "\\w*str(n|l|s)?(cmp|cpy|scpy|len|str|chr|dup)(_\\w+)?", "str(n)?case\\w*",
+    "\\w*copy_(page_|folio_)?(to|from)_(user|iter)\\w*", "_{0,2}(get|put)_user\\w*", "\\w*_get_user_\\w+", "\\w*printk\\w*", "k?v?as?n?printf", "\\w*s[cn]*printf", "\\w*dev_(info|notice|warn|err|alert|crit|emerg)\\w*",
+    "\\w*list_(add|del|replace|move|splice)\\w*", "\\w*atomic(64)?_(dec|inc|read|set|or|xor|and|add|sub|fetch|xchg|cmpxchg|try)\\w*", "\\w*ref_tracker\\w*", "\\w*_held_locks", "seqprop_assert", "\\w*local_bh_(en|dis)able\\w*", "__wake_up\\w*", "complete(_all)?",
+    "osq_\\w+", "\\w*spin_(un|try)?lock\\w*", "\\w*(read|write)_(un|try)?lock(_\\w+)?", "down_trylock", "\\w*(trace|lockdep)_(hard|soft)irq\\w*", "owner_on_cpu", "mutex_(remove|add)_waiter",
+    "(__raw_)?(ioread|iowrite)(8|16|32|64)\\w*", "\\w*(read|write)[bwlq]", "logic_(in|out)\\w+", "(__)?crc\\d+\\w*", "crc_itu_t\\w*", "print_hex_dump\\w*",
+    "xas_(start|load|find\\w*|descend|next\\w*)", "ida_(free|destroy)", "find_lock_entries", "truncate_inode_pages_range", "_{0,2}filemap_get_folio\\w*", "find_or_create_page", "pagecache_get_page", "grab_cache_page_write_begin", "do_read_cache_(folio|page)", "read_cache_page\\w*",
+    "_{0,2}kfree_skb\\w*", "ihold", "iput_final", "_{0,2}(try_to_)?del_timer\\w*", "timer_delete\\w*", "_{0,2}timer_delete_sync", "try_to_grab_pending", "_{0,2}cancel_(delayed_)?work_\\w+", "queue_delayed_work_on", "_{0,2}queue_work(_on)?", "kthread_stop\\w*",
     /* messengers of warnings, and clean-up that only trips over what others left */
-    "sysfs_(remove|create)_\\w+", "dpm_sysfs_\\w+", "add_uevent_var", "kobject_\\w+", "device_(del|add|remove\\w*|unregister|register)", "rollback_registered\\w*", "unregister_netdev(ice)?(_many|_queue)?\\w*", "i2c_del_adapter", "i2c_unregister_device", "__unregister_(client|dummy)", "device_for_each_child\\w*",
+    "sysfs_(remove|create)_\\w+", "dpm_sysfs_\\w+", "add_uevent_var", "kobject_\\w+", "device_(del|add|remove\\w*|unregister|register|destroy|release)", "get_device_parent", "devres_release_all", "hwrng_unregister", "tty_unregister_device", "dummy_urb_enqueue", "rollback_registered\\w*", "unregister_netdev(ice)?(_many|_queue)?\\w*", "i2c_del_adapter", "i2c_unregister_device", "__unregister_(client|dummy)", "device_for_each_child\\w*",
     "usb_kill_\\w+", "usb_(hcd_)?(submit_urb|start_wait_urb|(bulk|interrupt|internal_control|control)_msg\\w*)", "cleanup_srcu_struct\\w*", "mark_buffer_dirty", "fast_dput", "dput", "iput", "folio_unlock", "unlock_page",
 };
 
@@ -69,6 +77,9 @@ static const char *const entries[] = {
     "do_dentry_open", "vfs_open", "do_open", "vfs_mount", "_{2,4}fput", "task_work_run", "exit_to_user\\w*",
     "__do_fault", "mmap_region", "do_one_initcall", "start_kernel", "do_idle", "cpu_startup_entry", "start_secondary",
     "smp_call_function\\w*",
+    "vfs_iter_(read|write)\\w*", "vfs_(readv|writev)", "do_(readv|writev)", "blkdev_(driver_)?ioctl", "call_mmap", "do_mmap\\w*", "\\w*compat_ioctl\\w*",
+    "_{0,2}sock_release", "sock_mmap", "sk_common_release", "kernel_(setsockopt|listen|accept)", "__sys_(listen|accept4?|socketpair)\\w*", "compat_sock_\\w+", "(__(x64|ia32|arm64|se|do)_)?(compat_)?(sys|SyS|SYSC)_(ioctl|connect|socketpair)",
+    "_{0,2}do_page_fault", "page_fault", "tasklet_hi_action\\w*", "hrtimer_run_\\w+",
 };
 
 /* Parts of names: scheduler, locks, completions. Tasks wait there; why is further down. */

@@ -208,6 +208,7 @@ typedef enum {
     LAB_CRASH_REBOOT = 1 << 14, /* a start that nothing announced, when it is not the log's first */
     LAB_CRASH_TRACED = 1 << 9,  /* the title needs no function, but a trace is printed */
     LAB_CRASH_TRACE_ONLY = 1 << 13, /* with NEEDS_TRACE: a line alone never is one */
+    LAB_CRASH_LOST = 1 << 15,       /* what it is about stood before it, or was never finished */
     LAB_CRASH_NO_TRACE = 1 << 10,   /* prints no trace, or need not */
 } LabCrashFlags;
 

@@ -290,6 +290,7 @@ lab_crash_report_build_line(const LabCrashClass *class, const char *header, gboo
     report = g_new0(LabCrashReport, 1);
     report->type = g_strdup(class->type);
     report->weak = TRUE;
+    report->corrupted = (class->flags & LAB_CRASH_LOST) != 0;
     report->attributes = json_object();
     report->frames = g_ptr_array_new_with_free_func((GDestroyNotify)lab_crash_frame_free);
     name_report(report, class, NULL, match, NULL);

@@ -21,6 +21,11 @@
 /* "f+0x1/0x2" with the addresses that kernels before 4.10 put before it. */
 #define FUNCTION "(?:\\[<[^>]*>\\] ?){0,2}(?<F>[A-Za-z_][\\w.]*)\\+0x"
 
+/* debugobjects tells on whom frees or starts an object that is in use; those who keep such objects
+ * only pass it on. */
+#define ODEBUG_USERS \
+    "debug_|rcu|timer_|timer$|work_|percpu_|vunmap|vfree|__free_|kobject_|completion"
+
 /* clang-format off */
 const LabCrashClass lab_crash_classes[] = {
     #include "lab-crash-classes-noise.h"

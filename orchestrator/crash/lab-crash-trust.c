@@ -95,7 +95,9 @@ gboolean
 lab_crash_is_corrupted(const LabCrashClass *class, const GPtrArray *lines, const GPtrArray *stacks,
                        guint blamed, gboolean detailed)
 {
-    if (class->flags & LAB_CRASH_BARE && is_cut(lines))
+    if (class->flags & LAB_CRASH_LOST)
+        return TRUE;
+    if (class->flags & LAB_CRASH_BARE && class->rule != LAB_CRASH_RULE_TITLE && is_cut(lines))
         return TRUE;
     if (class->rule == LAB_CRASH_RULE_TITLE && !(class->flags & LAB_CRASH_TRACED))
         return FALSE;

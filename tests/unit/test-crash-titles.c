@@ -242,10 +242,10 @@ static const Row locks[] = {
      "the kernel "
      "with locks still held!\n1 lock held by cat/77:\n #0: ffff (&a){+.+.}-{3:3}, at: "
      "foo_open+0x1/0x2\n"},
-    {"WARNING: still has locks held in foo_exit", "lock-held",
+    {"WARNING: still has locks held in foo_open", "lock-held",
      "WARNING: cat/77 still has locks held!\n6.6.9 #1 Not tainted\n1 lock held by cat/77:\n #0: "
      "ffff (&a), "
-     "at: other+0x1/0x2\nstack backtrace:\n" TRACE " debug_check_no_locks_held+0x1/0x2\n "
+     "at: foo_open+0x1/0x2\nstack backtrace:\n" TRACE " debug_check_no_locks_held+0x1/0x2\n "
      "foo_exit+0x1/0x2\n" SYSCALL},
     {"BUG: MAX_LOCKDEP_CHAINS too low!", "lockdep-limit",
      "BUG: MAX_LOCKDEP_CHAINS too low!\nturning off\n"},
