@@ -102,7 +102,10 @@ family_applies(const LabRecipe *recipe, LabFamily family, const LabRelease *rele
         if (lab_affected_family(entry) != family)
             continue;
         one = entry_applies(entry, release, order);
-        if (!*near || one != LAB_APPLIES_NO)
+        /* Of those that leave it out the last that begins before it speaks nearest. */
+        if (!*near || one != LAB_APPLIES_NO ||
+            (result == LAB_APPLIES_NO &&
+             bound_applies(release, entry->from, order, 0, 1) == LAB_APPLIES_YES))
             *near = entry;
         if (one != LAB_APPLIES_NO)
             result = one;
