@@ -62,6 +62,24 @@ take_kind(LabStressor *stressor, LabStressorKind kind, char **text)
     return 1;
 }
 
+/* Which of the files are there is seen when the kernel is known. */
+static void
+check_prebuilt(const Check *check, const LabStressor *stressor)
+{
+    const char *path = stressor->prebuilt;
+
+    if (!path)
+        return;
+    if (stressor->kind != LAB_STRESSOR_MODULE)
+        lab_yaml_problem(check->yaml, "stressor.prebuilt", "only a module can be prebuilt");
+    if (g_path_is_absolute(path) || strstr(path, "..") || !strstr(path, LAB_RELEASE_PLACE) ||
+        !g_str_has_suffix(path, ".ko"))
+        lab_yaml_problem(check->yaml, "stressor.prebuilt",
+                         "'%s': expected a .ko below the recipe's folder with '" LAB_RELEASE_PLACE
+                         "' in its path",
+                         path);
+}
+
 static void
 check_stressor(const Check *check)
 {
@@ -88,6 +106,9 @@ check_stressor(const Check *check)
     g_strfreev(stressor->tools);
     stressor->tools = g_steal_pointer(&form->tools);
     stressor->duration_ms = form->duration_ms;
+    g_free(stressor->prebuilt);
+    stressor->prebuilt = g_steal_pointer(&form->prebuilt);
+    check_prebuilt(check, stressor);
     if (given != 1)
         lab_yaml_problem(check->yaml, "stressor",
                          "expected exactly one of program, shell, module, exec, builtin; %s",

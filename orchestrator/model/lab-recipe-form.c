@@ -65,6 +65,11 @@ static const LabField stressor_fields[] = {
      .example = "echo hello"},
     {"module", LAB_FIELD_STRING, offsetof(LabStressorForm, module),
      "a kernel module's folder of the recipe, built against each kernel", .example = "module"},
+    {"prebuilt", LAB_FIELD_STRING, offsetof(LabStressorForm, prebuilt),
+     "for 'module': a .ko of the recipe with '{release}' in its path, which stands for the "
+     "kernel's "
+     "release; a kernel that has one is not built for",
+     .example = "prebuilt/{release}.ko"},
     {"exec", LAB_FIELD_STRINGS, offsetof(LabStressorForm, exec), "a command in the guest",
      .nullable = TRUE, .example = "stress-ng"},
     {"builtin", LAB_FIELD_STRING, offsetof(LabStressorForm, builtin),

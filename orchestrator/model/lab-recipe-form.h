@@ -8,6 +8,7 @@
 /* Exactly one of the first five. */
 typedef struct {
     char *program, *shell, *module, *builtin;
+    char *prebuilt;
     char **exec; /* NULL: absent */
     char **args;
     char **tools;

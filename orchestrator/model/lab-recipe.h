@@ -40,6 +40,7 @@ typedef struct {
 typedef struct {
     LabStressorKind kind;
     char *value;        /* file, snippet, folder, builtin name; NULL for EXEC */
+    char *prebuilt;     /* for MODULE: path below the recipe with LAB_RELEASE_PLACE; or NULL */
     char **exec;        /* for EXEC; never NULL */
     char **args;        /* never NULL */
     char **tools;       /* host programs whose library closure goes in: "stress-ng"; never NULL */

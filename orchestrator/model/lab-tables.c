@@ -140,6 +140,8 @@ const LabSchema lab_variant_table = {"variants", sizeof(LabVariant), variant_fie
 static const LabField stressor_fields[] = {
     {"kind", LAB_FIELD_CHOICE, offsetof(LabStressor, kind), "its kind", .choices = stressor_words},
     {"value", LAB_FIELD_TEXT, offsetof(LabStressor, value), "file, snippet, folder or name"},
+    {"prebuilt", LAB_FIELD_STRING, offsetof(LabStressor, prebuilt),
+     "modules that need no building"},
     {"exec", LAB_FIELD_STRINGS, offsetof(LabStressor, exec), "argv in the guest"},
     {"args", LAB_FIELD_STRINGS, offsetof(LabStressor, args), "arguments"},
     {"tools", LAB_FIELD_STRINGS, offsetof(LabStressor, tools), "host programs to take along"},

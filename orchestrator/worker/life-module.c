@@ -71,17 +71,6 @@ build(LabLife *life, const char *folder, const char *fact, GError **error)
     return path;
 }
 
-gboolean
-lab_life_prepare_module(LabLife *life, GError **error)
-{
-    g_autofree char *folder = lab_life_recipe_path(life->cell, life->cell->stressor.value, error);
-
-    if (!folder)
-        return FALSE;
-    life->module_path = build(life, folder, "module_build", error);
-    return life->module_path || life->found->evidence.lacks_need;
-}
-
 /* "{release}" stands for the cell's kernel: one file a kernel. g_free. */
 static char *
 for_release(const LabLife *life, const char *value)
@@ -89,6 +78,48 @@ for_release(const LabLife *life, const char *value)
     g_auto(GStrv) parts = g_strsplit(value, LAB_RELEASE_PLACE, -1);
 
     return g_strjoinv(life->cell->kernel_release, parts);
+}
+
+/* TRUE: the recipe brings the module along for this kernel, and it is in the payload. FALSE without
+ * an error: it does not. */
+static gboolean
+take_prebuilt(LabLife *life, GError **error)
+{
+    const char *value = life->cell->stressor.prebuilt;
+    g_autofree char *name = value ? for_release(life, value) : NULL;
+    g_autofree char *at = name ? g_build_filename(life->cell->recipe_directory, name, NULL) : NULL;
+    g_autofree char *path = NULL;
+    g_autofree char *base = NULL;
+
+    if (!at || !g_file_test(at, G_FILE_TEST_IS_REGULAR))
+        return FALSE;
+    path = lab_life_recipe_path(life->cell, name, error);
+    if (!path)
+        return FALSE;
+    base = g_path_get_basename(path);
+    life->module_path = g_strdup(lab_life_add_payload(life, base, path, 0644)->guest_path);
+    json_object_set_new(life->found->facts, "module_build",
+                        json_pack("{s:b,s:o}", "built", FALSE, "prebuilt", lab_json_text(name)));
+    return TRUE;
+}
+
+gboolean
+lab_life_prepare_module(LabLife *life, GError **error)
+{
+    GError *problem = NULL;
+    g_autofree char *folder = NULL;
+
+    if (take_prebuilt(life, &problem))
+        return TRUE;
+    if (problem) {
+        g_propagate_error(error, problem);
+        return FALSE;
+    }
+    folder = lab_life_recipe_path(life->cell, life->cell->stressor.value, error);
+    if (!folder)
+        return FALSE;
+    life->module_path = build(life, folder, "module_build", error);
+    return life->module_path || life->found->evidence.lacks_need;
 }
 
 static gboolean

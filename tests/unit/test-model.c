@@ -108,12 +108,13 @@ static const struct {
     const char *message;
 } mistakes[] = {
     {"summary: s\n", "1:1: stressor: missing (what provokes the crash): expected keys: program, "
-                     "shell, module, exec, builtin, args, tools, duration"},
+                     "shell, module, prebuilt, exec, builtin, args, tools, duration"},
     {"summary: s\nstressor: {}\n",
      "2:11: stressor: expected exactly one of program, shell, module, "
      "exec, builtin; there is none"},
     {"summary: s\nstressor:\n  builtin: a\n  exec: [b]\n",
-     "3:3: stressor: expected exactly one of program, shell, module, exec, builtin; there is more "
+     "3:3: stressor: expected exactly one of program, shell, module, exec, builtin; "
+     "there is more "
      "than one"},
     {"summary: s\nstressor:\n  exec: []\n",
      "3:9: stressor.exec: expected a program and its arguments"},
@@ -171,6 +172,13 @@ static const struct {
     {HEAD "variants:\n  - {name: a, baseline: true}\n  - {name: a, baseline: true}\n",
      "4:3: variants: expected exactly one variant with 'baseline: true'; there are 2\n"
      "5:12: variants[1].name: 'a': another variant has that name"},
+    {HEAD "variants:\n  - {name: a, baseline: true, hotfix: \"../{release}.ko\"}\n",
+     "4:39: variants[0].hotfix: '../{release}.ko': expected a path below the recipe's folder"},
+    {"summary: s\nstressor: {builtin: \"true\", prebuilt: \"x.ko\"}\ndetectors: [{kind: panic}]\n",
+     "2:37: stressor.prebuilt: only a module can be prebuilt\n"
+     "2:37: stressor.prebuilt: 'x.ko': expected a .ko below the recipe's folder with '{release}' "
+     "in "
+     "its path"},
     {HEAD "variants:\n  - {name: a, baseline: true, hotfix: h.ko}\n",
      "4:39: variants[0].hotfix: 'h.ko': the recipe's folder has no such file"},
     {HEAD "variants:\n  - {name: A_b, baseline: true}\n",
