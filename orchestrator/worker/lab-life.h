@@ -170,7 +170,8 @@ LabWait lab_life_setup(LabLife *life, GError **error);
 /* Loads the hotfix, if there is one, and puts what became of it into the facts. */
 LabWait lab_life_load_hotfix(LabLife *life, gint64 deadline_ms, GError **error);
 /* Has the agent load a module (steals 'request') and records it as 'what'. *code is the errno, 0 or
- * EEXIST being good; any other sets evidence.lacks_need. *answer is borrowed until the next call. */
+ * EEXIST being good; any other sets evidence.lacks_need. *answer is borrowed until the next call.
+ */
 LabWait lab_life_load_module(LabLife *life, json_t *request, const char *what, int *code,
                              json_t **answer, GError **error);
 LabWait lab_life_stress(LabLife *life, GError **error);

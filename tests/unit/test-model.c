@@ -175,8 +175,8 @@ static const struct {
     {HEAD "variants:\n  - {name: a, baseline: true, hotfix: \"../{release}.ko\"}\n",
      "4:39: variants[0].hotfix: '../{release}.ko': expected a path below the recipe's folder"},
     {"summary: s\nstressor: {builtin: \"true\", prebuilt: \"x.ko\"}\ndetectors: [{kind: panic}]\n",
-     "2:37: stressor.prebuilt: only a module can be prebuilt\n"
-     "2:37: stressor.prebuilt: 'x.ko': expected a .ko below the recipe's folder with '{release}' "
+     "2:39: stressor.prebuilt: only a module can be prebuilt\n"
+     "2:39: stressor.prebuilt: 'x.ko': expected a .ko below the recipe's folder with '{release}' "
      "in "
      "its path"},
     {HEAD "variants:\n  - {name: a, baseline: true, hotfix: h.ko}\n",

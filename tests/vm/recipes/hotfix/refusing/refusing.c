@@ -3,9 +3,10 @@
 #include <linux/errno.h>
 #include <linux/module.h>
 
-static int __init lab_refusing_init(void)
+static int __init
+lab_refusing_init(void)
 {
-	return -ENODEV;
+    return -ENODEV;
 }
 
 module_init(lab_refusing_init);
