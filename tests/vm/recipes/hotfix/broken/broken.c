@@ -1,2 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-#error this hotfix is not for that kernel
+#include <linux/module.h>
+
+int lab_hotfix = lab_not_in_this_kernel;
+
+MODULE_LICENSE("GPL");
