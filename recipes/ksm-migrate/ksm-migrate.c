@@ -3,7 +3,8 @@
  * Merges very many pages into one KSM page, moves it between two NUMA nodes and measures how long
  * readers of it wait. See README.md.
  *
- * Kernel interfaces used: Documentation/admin-guide/mm/ksm.rst, move_pages(2), madvise(2).
+ * Kernel interfaces used: Documentation/admin-guide/mm/ksm.rst, move_pages(2), migrate_pages(2),
+ * madvise(2).
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -34,7 +35,9 @@ static struct {
     unsigned long capped_sharers; /* see README.md: merging under a cap is quadratic */
     unsigned int timeout_secs;
     unsigned int seconds; /* of moving under hung_task_panic */
-} options = {800000, 2306920, 100000, 1, 15};
+    bool numad;           /* migrate_pages(2), too */
+    bool no_ksm;          /* nothing is merged */
+} options = {800000, 2306920, 100000, 1, 15, false, false};
 
 static char *region;
 static _Atomic unsigned long filled; /* pages that readers may touch */
@@ -188,8 +191,12 @@ grow(unsigned long target, uint64_t deadline_us)
     uint64_t start = now_us();
     long merged;
 
-    write_number(KSM "run", 1);
+    write_number(KSM "run", options.no_ksm ? 2 : 1);
     fill(target, deadline_us);
+    if (options.no_ksm) {
+        metric("sharers", (double)read_number(KSM "pages_sharing"));
+        return (long)filled;
+    }
     merged = wait_merged(target, deadline_us);
     /* A scan that is under way holds references, and a page with references does not move. */
     write_number(KSM "run", 0);
@@ -283,6 +290,39 @@ measure(int times)
     return median(stalls_ms, count);
 }
 
+/* Moves all pages of this process from one node to the other, as numad does. In ms, or -1. */
+static double
+migrate_all(int from, int to)
+{
+    unsigned long old = 1ul << from, new = 1ul << to;
+    uint64_t start = now_us();
+    long left = syscall(SYS_migrate_pages, 0, 8 * sizeof old + 1, &old, &new);
+
+    if (left < 0)
+        die("migrate_pages from node %d to %d", from, to);
+    if (left > 0)
+        fprintf(stderr, "migrate_pages: %ld pages stayed\n", left);
+    return (double)(now_us() - start) / 1e3;
+}
+
+/* There and back again, with the readers' longest wait; before any panic is allowed. */
+static void
+measure_numad(void)
+{
+    double longest = 0, worst_ms;
+
+    worst_stall_us = 0;
+    for (int i = 0; i < 2; i++) {
+        double ms = migrate_all(i, 1 - i);
+
+        longest = ms > longest ? ms : longest;
+    }
+    usleep(20000);
+    worst_ms = (double)worst_stall_us / 1e3;
+    metric("migrate_pages_ms", longest);
+    metric("migrate_pages_stall_ms", worst_ms);
+}
+
 static void
 parse(int argc, char **argv)
 {
@@ -292,6 +332,8 @@ parse(int argc, char **argv)
         {"max-sharers", required_argument, NULL, 'm'},
         {"timeout-secs", required_argument, NULL, 't'},
         {"seconds", required_argument, NULL, 'n'},
+        {"numad", no_argument, NULL, 'a'},
+        {"no-ksm", no_argument, NULL, 'o'},
         {NULL, 0, NULL, 0},
     };
     int c;
@@ -307,6 +349,10 @@ parse(int argc, char **argv)
             options.timeout_secs = (unsigned int)strtoul(optarg, NULL, 10);
         else if (c == 'n')
             options.seconds = (unsigned int)strtoul(optarg, NULL, 10);
+        else if (c == 'a')
+            options.numad = true;
+        else if (c == 'o')
+            options.no_ksm = true;
         else
             exit(2);
     }
@@ -343,8 +389,11 @@ provoke(void)
 
     write_number("/proc/sys/kernel/hung_task_timeout_secs", options.timeout_secs);
     write_number("/proc/sys/kernel/hung_task_panic", 1);
-    while (now_us() < end)
+    while (now_us() < end) {
         measure(5);
+        if (options.numad)
+            measure_numad();
+    }
     write_number("/proc/sys/kernel/hung_task_panic", 0);
 }
 
@@ -363,7 +412,8 @@ main(int argc, char **argv)
     deadline_us = start + (duration ? strtoull(duration, NULL, 10) : 180) * 1000000ull -
                   options.seconds * 1000000ull;
     cap = read_number(KSM "max_page_sharing");
-    capped = cap >= 0 && (unsigned long)cap < options.sharers;
+    /* Without KSM each page has one mapping: a cap of the smallest kind. */
+    capped = options.no_ksm || (cap >= 0 && (unsigned long)cap < options.sharers);
     sharers = capped ? options.capped_sharers : options.sharers;
     printf("max_page_sharing %ld\n", cap);
     write_number("/proc/sys/kernel/hung_task_panic", 0);
@@ -378,6 +428,8 @@ main(int argc, char **argv)
     if (pthread_create(&thread, NULL, reader, NULL) != 0)
         die("starting the reader");
     stall_ms = scale(&sharers, capped, deadline_us);
+    if (options.numad)
+        measure_numad();
     reached = capped ? merged >= (long)(sharers * 95 / 100) && moves >= ENOUGH_MOVES
                      : stall_ms > options.timeout_secs * 1000.0;
     metric("reached", reached ? 1 : 0);

@@ -114,7 +114,7 @@ has "with its words" <(jq -r .why "$KREGLAB_DATA"/runs/*/cells/"$(cell 6.1. hotf
 is "one that does not build is skipped" "$(cell 6.1. hotfix broken .state)" skipped
 is "one that is not there for this kernel is skipped" "$(cell 6.1. hotfix prebuilt .state)" skipped
 
-run "the real defect" 0 -k '6.1.*' -r ksm-migrate
+run "the real defect" 0 -k '6.1.*' -r ksm-migrate --variant cap-lifted --variant default-cap
 crashed 6.1. ksm-migrate cap-lifted 'INFO: task hung in *'
 is "the default cap passes" "$(cell 6.1. ksm-migrate default-cap .outcome)" pass
 has "the report says that it fixes" <("$KREGLAB" report latest --format text) \
