@@ -43,9 +43,24 @@ has_function(const GPtrArray *frames, const char *const *names, gsize n)
 
 /* --- stalls --- */
 
-/* The interrupt that found the stall is not the stall: frames from its entry on. */
+/* Does that function stand above a timer's interrupt that found a stall? */
+static gboolean
+tells_time(const char *function)
+{
+    static const char *const words[] = {"rcu_",      "watchdog",      "hrtimer",
+                                        "tick_",     "nmi",           "update_process_times",
+                                        "backtrace", "scheduler_tick"};
+
+    for (gsize i = 0; i < G_N_ELEMENTS(words); i++)
+        if (strstr(function, words[i]))
+            return TRUE;
+    return FALSE;
+}
+
+/* The interrupt that found the stall is not the stall: frames from its entry on. A stack that
+ * begins with the registers of where the CPU was ('from_pc') may have stalled in an interrupt. */
 static guint
-after_interrupt(const GPtrArray *frames)
+after_interrupt(const GPtrArray *frames, gboolean from_pc)
 {
     static const char *const words[] = {"apic_timer_interrupt",
                                         "sysvec_",
@@ -65,11 +80,16 @@ after_interrupt(const GPtrArray *frames)
                                         "asm_common_interrupt",
                                         "handle_exception"};
     gboolean inside = FALSE;
+    gboolean told = !from_pc;
     guint i;
 
     for (i = 0; i < frames->len; i++) {
         const LabCrashFrame *frame = frames->pdata[i];
         gboolean entry = FALSE;
+
+        told |= tells_time(frame->function);
+        if (!told)
+            continue;
 
         for (gsize j = 0; frame->reliable && j < G_N_ELEMENTS(words) && !entry; j++)
             entry = strstr(frame->function, words[j]) != NULL;
@@ -112,10 +132,12 @@ stalled(const LabCrashClass *class, const LabCrashStack *stack)
     const LabCrashFrame *above = NULL;
     const LabCrashFrame *before = NULL; /* the one above 'above' */
     const LabCrashFrame *top = NULL;
+    /* RCU looks at what stood still beneath the interrupt, whatever the interrupt did. */
+    gboolean from_pc = stack->from_pc && strcmp(class->type, "rcu-stall") != 0;
 
     if (is_bystander(stack))
         return NULL;
-    for (guint i = after_interrupt(frames); i < frames->len; i++) {
+    for (guint i = after_interrupt(frames, from_pc); i < frames->len; i++) {
         const LabCrashFrame *frame = frames->pdata[i];
 
         if (!frame->reliable)

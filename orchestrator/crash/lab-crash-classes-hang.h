@@ -41,7 +41,7 @@
     {.type = "workqueue-leak",
      .needle = "BUG: workqueue leaked ",
      .header = "BUG: workqueue leaked (?<rest>lock or atomic|atomic, lock or RCU)",
-     .detail = "last function: (?<function>[A-Za-z_][\\w.]*)",
+     .detail = "(?:last function: |workfn=)(?<function>[A-Za-z_][\\w.]*)",
      .title = "BUG: workqueue leaked ${rest} in ${function}",
      .rule = LAB_CRASH_RULE_TITLE},
     {.type = "nmi",

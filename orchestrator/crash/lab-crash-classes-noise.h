@@ -21,6 +21,9 @@
     {.needle = "WARNING: ",
      .header = "WARNING: (?:/etc/|\\S+ uses wireless ext|Spectre|The mand mount|`\\S+' )",
      .flags = LAB_CRASH_NO_REPORT},
+    /* a shell is told to write or to look for the words */
+    {.needle = "echo ", .header = "(?:^|[#$;&|+] ?)echo ", .flags = LAB_CRASH_NO_REPORT},
+    {.needle = "grep ", .header = "(?:^|[#$;&|+] ?)[efz]?grep ", .flags = LAB_CRASH_NO_REPORT},
     {.needle = "BUG UNIX", .flags = LAB_CRASH_NO_REPORT},
     /* KASAN of 4.x says it once more in SLUB's words */
     {.needle = "): kasan: bad access", .flags = LAB_CRASH_NO_REPORT},

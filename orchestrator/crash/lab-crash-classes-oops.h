@@ -101,6 +101,11 @@
          "|debug|simd exception|virtualization exception|coprocessor error): 0000 \\[#",
      .title = "${kind} in ${F}",
      .flags = LAB_CRASH_CONTINUES},
+    {.type = "trap", /* s390's program checks */
+     .needle = " ilc:",
+     .header = "^(?<kind>[a-z][a-z -]+?)(?: exception)?: [0-9a-f]{4} ilc:\\d \\[#",
+     .title = "${kind} in ${F}",
+     .flags = LAB_CRASH_CONTINUES},
     {.type = "oops",
      .needle = "Oops: ",
      .header = "^Oops: ",

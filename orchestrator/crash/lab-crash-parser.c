@@ -11,6 +11,8 @@
 
 /* A firmware's first word later than this line was not the log's beginning. */
 #define FIRMWARE_LINE 2
+/* … and a loader's, when no start was seen before: a first one stands below what firmware said. */
+#define LOADER_LINE 200
 /* Lines after which a report has told its trace. */
 #define TORN_LINES 60
 #define OPEN_MAX   6
@@ -434,7 +436,7 @@ take_special(LabCrashParser *parser, const LabCrashLine *line)
         return FALSE;
     class = lab_crash_class_find(line->text, &match);
     if (class && class->flags & LAB_CRASH_REBOOT) {
-        if (line->number > FIRMWARE_LINE)
+        if (line->number > (*line->text == 'S' || parser->log->boots ? FIRMWARE_LINE : LOADER_LINE))
             note_reboot(parser, class, line);
     } else if (class) {
         open_report(parser, class, line);

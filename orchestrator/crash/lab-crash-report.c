@@ -23,24 +23,42 @@ lab_crash_report_free(LabCrashReport *report)
 
 /* --- titles --- */
 
-/* What differs from run to run becomes a word: addresses ADDR, numbers NUM. */
+/* Bytes of a title, at most: what is longer holds more than its own line. */
+#define TITLE_MAX 120
+
+/* What differs from run to run becomes a word: addresses ADDR, lines of source files LINE, numbers
+ * NUM. */
 static char *
 scrub(const char *text)
 {
-    static GRegex *address, *number, *offset;
+    static const char *const patterns[][2] = {
+        {"(syz-executor|syzkaller)\\.?[0-9]+(?:[/:][0-9]+)?", "\\1"},
+        {"(?<=\\w)\\+0x[0-9a-f]+(?:/0x[0-9a-f]+)?", ""},
+        {"\\b(?:0x)?(?=[a-f]*[0-9])[0-9a-f]{6,}\\b|\\(ptrval\\)", "ADDR"},
+        {"\\b(?:[0-9]{1,3}\\.){3}[0-9]{1,3}\\b", "IP"},
+        {"(\\.[a-zA-Z]\\w*)(?::[0-9]+)+", "\\1:LINE"},
+        {"\\bCPU#[0-9]+", "CPU"},
+        {"\\b(?:0x[0-9a-f]+|[0-9]+)\\b", "NUM"},
+        {" {2,}", " "},
+    };
+    static GRegex *regex[G_N_ELEMENTS(patterns)];
     static gsize once;
-    g_autofree char *plain = NULL;
-    g_autofree char *first = NULL;
+    char *clean = g_strdup(text);
 
     if (g_once_init_enter(&once)) {
-        address = g_regex_new("\\b(?:0x)?[0-9a-f]{8,}\\b|\\(ptrval\\)", G_REGEX_RAW, 0, NULL);
-        offset = g_regex_new("(?<=\\w)\\+0x[0-9a-f]+(?:/0x[0-9a-f]+)?", G_REGEX_RAW, 0, NULL);
-        number = g_regex_new("\\b(?:0x[0-9a-f]+|[0-9]+)\\b", G_REGEX_RAW, 0, NULL);
+        for (gsize i = 0; i < G_N_ELEMENTS(patterns); i++)
+            regex[i] = g_regex_new(patterns[i][0], G_REGEX_RAW, 0, NULL);
         g_once_init_leave(&once, 1);
     }
-    plain = g_regex_replace_literal(offset, text, -1, 0, "", 0, NULL);
-    first = g_regex_replace_literal(address, plain ? plain : text, -1, 0, "ADDR", 0, NULL);
-    return g_regex_replace_literal(number, first ? first : text, -1, 0, "NUM", 0, NULL);
+    for (gsize i = 0; i < G_N_ELEMENTS(patterns); i++) {
+        char *next = g_regex_replace(regex[i], clean, -1, 0, patterns[i][1], 0, NULL);
+
+        if (!next)
+            continue;
+        g_free(clean);
+        clean = next;
+    }
+    return clean;
 }
 
 /* Value of a named group in either match; NULL when it took no part. g_free. */
@@ -93,6 +111,13 @@ expand(const char *template, const char *function, GMatchInfo *header, GMatchInf
         }
     }
     g_string_append(out, p);
+    if (out->len > TITLE_MAX) {
+        gsize length = TITLE_MAX;
+
+        while ((out->str[length] & 0xc0) == 0x80) /* within a character */
+            length--;
+        g_string_truncate(out, length);
+    }
     g_strchomp(out->str);
     return g_string_free(out, FALSE);
 }

@@ -60,6 +60,7 @@ has_foreign_dump(const LabCrashClass *class, const GPtrArray *lines)
         "vmalloc: allocation failure",
         "page allocation failure",
         "FAULT_INJECTION: forcing a failure",
+        "FAULT_FLAG_ALLOW_RETRY missing",
         " should_fail+0x",
         " should_fail_ex+0x",
         "PANIC: double fault",

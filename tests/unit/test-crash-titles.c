@@ -22,6 +22,19 @@ typedef struct {
 } Row;
 
 static const Row sanitizers[] = {
+    {"UBSAN: array-index-out-of-bounds in foo_index", "ubsan",
+     "UBSAN: array-index-out-of-bounds in fs/foo.c:12:3\nindex 9 is out of range\n" TRACE
+     " ubsan_epilogue+0x1/0x2\n __ubsan_handle_out_of_bounds+0x1/0x2\n "
+     "foo_index+0x1/0x2\n" SYSCALL},
+    {"UBSAN: undefined-behaviour in foo_add", "ubsan", /* up to 5.2 */
+     "UBSAN: Undefined behaviour in fs/foo.c:12:3\nsigned integer overflow:\n" TRACE
+     " ubsan_epilogue+0x1/0x2\n handle_overflow+0x1/0x2\n foo_add+0x1/0x2\n" SYSCALL},
+    {"KCSAN: assert: race in foo_get / foo_set", "kcsan", /* the line says it all */
+     "BUG: KCSAN: assert: race in foo_get+0x1/0x2 / foo_set+0x1/0x2\n"},
+    {"KMSAN: uninit-value in foo_fill", "kmsan",
+     "BUG: KMSAN: uninit-value in netlink_ack+0x1/0x2\n netlink_ack+0x1/0x2\n "
+     "netlink_rcv_skb+0x1/0x2\n foo_fill+0x1/0x2\n\nUninit was created at:\n "
+     "slab_alloc_node+0x1/0x2\n foo_alloc+0x1/0x2\n\n" TASK},
     {"KASAN: slab-use-after-free Read in foo_read", "kasan",
      "BUG: KASAN: slab-use-after-free in foo_read+0x1/0x20\nRead of size 8 at addr ffff8880 by "
      "task "
@@ -74,6 +87,28 @@ static const Row sanitizers[] = {
 };
 
 static const Row faults[] = {
+    {"illegal operation in foo_s390", "trap",
+     "illegal operation: 0001 ilc:1 [#1] PREEMPT SMP\nModules linked in:\n" TASK
+     "Krnl PSW : 0704c00180000000 0000000000001234 (foo_s390+0x12/0x34)\nCall Trace:\n "
+     "[<0000000000012345>] foo_s390+0x12/0x34\n [<0000000000000bbb>] bar+0x1/0x2\n"},
+    {"BUG: unable to handle kernel paging request in foo_mips", "bad-access",
+     "CPU 0 Unable to handle kernel paging request at virtual address 00000008, epc == 80123456, "
+     "ra == 80123400\nOops[#1]:\nCPU: 0 PID: 77 Comm: cat Not tainted 6.6.9 #1\nepc   : 80123456 "
+     "foo_mips+0x10/0x40\nra    : 80123400 bar+0x1/0x2\nCall Trace:\n[<80123456>] "
+     "foo_mips+0x10/0x40\n[<80123400>] bar+0x1/0x2\n"},
+    {"divide error in foo_div", "divide-error", /* 5.8 */
+     "divide_error: 0000 [#1] PREEMPT SMP\n" TASK "RIP: 0010:foo_div+0x9/0x50\nCall Trace:\n "
+     "bar+0x1/0x2\n" SYSCALL},
+    {"kernel BUG in foo_tx", "kernel-bug",
+     "kernel BUG at net/core/skbuff.c:2000!\ninvalid opcode: 0000 [#1] SMP\n" TASK
+     "RIP: 0010:skb_copy_bits+0x9/0x50\nCall Trace:\n <TASK>\n __skb_linearize+0x1/0x2\n "
+     "foo_tx+0x1/0x2\n" SYSCALL},
+    {"kernel stack overflow in sys_foo", "stack-overflow",
+     "Insufficient stack space to handle exception!\nCPU: 1 PID: 77 Comm: cat Not tainted "
+     "6.6.9\npc : foo_deep+0x1/0x40\nlr : bar+0x1/0x2\nKernel panic - not syncing: kernel stack "
+     "overflow\nCPU: 1 PID: 77 Comm: cat Not tainted 6.6.9\nCall trace:\n panic+0x1/0x2\n "
+     "panic_bad_stack+0x1/0x2\n handle_bad_stack+0x1/0x2\n __bad_stack+0x1/0x2\n "
+     "foo_deep+0x1/0x40\n __arm64_sys_foo+0x1/0x2\n invoke_syscall+0x1/0x2\n"},
     {"BUG: unable to handle kernel NULL pointer dereference in foo_read", "null-deref", /* 3.10 */
      "BUG: unable to handle kernel NULL pointer dereference at 0000000000000008\nIP: "
      "[<ffffffff8109>] foo_read+0x9/0x50\nPGD 0 \nOops: 0000 [#1] SMP \nModules linked in: "
@@ -155,6 +190,21 @@ static const Row faults[] = {
 };
 
 static const Row hangs[] = {
+    {"BUG: soft lockup in foo_timer", "soft-lockup", /* within an interrupt */
+     "watchdog: BUG: soft lockup - CPU#1 stuck for 26s! [cat:77]\nModules linked in:\n" TASK
+     "RIP: 0010:kfree+0x1/0x2\nCall Trace:\n <IRQ>\n foo_timer+0x1/0x2\n call_timer_fn+0x1/0x2\n "
+     "__run_timers+0x1/0x2\n sysvec_apic_timer_interrupt+0x1/0x2\n </IRQ>\n <TASK>\n "
+     "asm_sysvec_apic_timer_interrupt+0x1/0x2\n innocent+0x1/0x2\n" SYSCALL},
+    {"BUG: soft lockup in sys_foo", "soft-lockup", /* an allocator is not what tells */
+     "watchdog: BUG: soft lockup - CPU#1 stuck for 26s! [cat:77]\nModules linked in:\n" TASK
+     "RIP: 0010:__slab_free+0x1/0x2\nCall Trace:\n <TASK>\n kfree+0x1/0x2\n bar+0x1/0x2\n "
+     "__x64_sys_foo+0x1/0x2\n" SYSCALL},
+    {"BUG: workqueue leaked lock or atomic in foo_work", "workqueue-leak",
+     "BUG: workqueue leaked lock or atomic: kworker/0:1/0x00000000/77\n     last function: "
+     "foo_work\n1 lock held by kworker/0:1/77:\n"},
+    {"BUG: workqueue leaked atomic, lock or RCU in foo_work", "workqueue-leak", /* 6.10 */
+     "BUG: workqueue leaked atomic, lock or RCU: kworker/0:1[77]\n     preempt=0x00000001 "
+     "lock=0->0 RCU=0->0 workfn=foo_work\n"},
     {"BUG: soft lockup in foo_spin", "soft-lockup", /* 3.10 */
      "BUG: soft lockup - CPU#0 stuck for 22s! [cat:77]\nModules linked in:\nCPU: 0 PID: 77 Comm: "
      "cat Not "
@@ -196,6 +246,14 @@ static const Row hangs[] = {
 };
 
 static const Row locks[] = {
+    {"BUG: rwlock bad magic in foo_write", "spinlock",
+     "BUG: rwlock bad magic on CPU#0, cat/77, ffff8880\n" TRACE
+     " rwlock_bug+0x1/0x2\n do_raw_write_lock+0x1/0x2\n foo_write+0x1/0x2\n" SYSCALL},
+    {"INFO: trying to register non-static key in foo_init", "lock-key",
+     "INFO: trying to register non-static key.\nThe code is fine but needs lockdep "
+     "annotation\n" TRACE
+     " register_lock_class+0x1/0x2\n __lock_acquire+0x1/0x2\n foo_lock_it+0x1/0x2\n "
+     "foo_init+0x1/0x2\n" SYSCALL},
     {"possible deadlock in foo_lock_it", "deadlock",
      "WARNING: possible circular locking dependency detected\n6.6.9 #1 Not tainted\ncat/77 is "
      "trying to "
@@ -295,6 +353,14 @@ static const Row memory[] = {
 };
 
 static const Row warnings[] = {
+    {"WARNING: bad usercopy in foo_copy", "usercopy",
+     "WARNING: CPU: 0 PID: 77 at mm/usercopy.c:75 usercopy_warn+0xe0/0x100\n" TASK
+     "RIP: 0010:usercopy_warn+0xe0/0x100\nCall Trace:\n __check_heap_object+0x1/0x2\n "
+     "__check_object_size+0x1/0x2\n foo_copy+0x1/0x2\n" SYSCALL},
+    {"WARNING: kmalloc bug in foo_big", "kmalloc",
+     "WARNING: CPU: 0 PID: 77 at mm/slab_common.c:900 kmalloc_large+0x1/0x2\n" TASK
+     "RIP: 0010:kmalloc_large+0x1/0x2\nCall Trace:\n <TASK>\n foo_sock_kmalloc+0x1/0x2\n "
+     "foo_big+0x1/0x2\n" SYSCALL},
     {"WARNING in foo_warn", "warning", /* 3.10 */
      "WARNING: at fs/foo.c:12 foo_warn+0x1/0x2()\nModules linked in:\nCPU: 0 PID: 77 Comm: "
      "cat\nCall Trace:\n "
@@ -337,6 +403,21 @@ static const Row warnings[] = {
 };
 
 static const Row panics[] = {
+    {"kernel panic: Couldn't open N_TTY ldisc", "panic",
+     "Kernel panic - not syncing: Couldn't open N_TTY ldisc for ptm1 --- error -12.\n" TRACE},
+    {"unexpected kernel reboot", "reboot",
+     "[    0.000000] Linux version 6.6.9 (x) #1\n[   10.000000] works\n[   11.000000] well\nearly "
+     "console in setup code\nBooting the kernel.\n"},
+    {NULL, NULL, /* the first start */
+     "SeaBIOS (version 1.16)\niPXE\nBooting from ROM..\nBooting the kernel.\n[    0.000000] Linux "
+     "version 6.6.9 (x) #1\n[   10.000000] works\n"},
+    {NULL, NULL,
+     "$ echo 'Kernel panic - not syncing: test' >/dev/kmsg\n+ grep 'kernel BUG at' log\nINFO: "
+     "Downloading\nWARNING: The following packages cannot be authenticated!\n"},
+    {NULL, NULL,
+     "[   12.000000] traps: a.out[77] general protection fault ip:7f00 sp:7ffe error:0 in "
+     "libc.so\n[   15.000000] INFO: NMI handler (perf_event_nmi_handler) took too long to run\n"
+     "[   16.000000] traps: a.out[78] trap divide error ip:40 sp:7f error:0 in a.out\n"},
     {"kernel panic: stack is corrupted in foo_smash", "panic",
      "Kernel panic - not syncing: stack-protector: Kernel stack is corrupted in: "
      "foo_smash+0x1/0x2\n"},
@@ -388,6 +469,29 @@ test_rows(const Row *rows, gsize n)
     }
 }
 
+/* What is left of a report is not to be trusted. */
+static void
+test_cut(void)
+{
+    static const char *const texts[] = {
+        "Kernel panic - not syncing: Fatal exception in interrupt\nKernel Offset: disabled\n",
+        "Kernel panic - not syncing: hung_task: blocked tasks\n" TRACE " panic+0x1/0x2\n",
+        "Kernel panic - not syncing: Attempted to kill init! exitcode=0x0000000b\n",
+        "BUG: unable to handle kernel\n" TASK "RIP: 0010:foo+0x1/0x2\nCall Trace:\n bar+0x1/0x2\n",
+        "WARNING:\n" TRACE " foo+0x1/0x2\n bar+0x1/0x2\n",
+        "BUG: KASAN: slab-out-of-bounds in foo+0x1/0x20\nRead of size 8 at addr ff by task a/7\n",
+        "general protection fault: 0000 [#1] SMP\nModules linked in:\n",
+    };
+
+    for (gsize i = 0; i < G_N_ELEMENTS(texts); i++) {
+        g_autoptr(LabCrashLog) log = lab_crash_log_parse(texts[i], strlen(texts[i]));
+
+        g_test_message("%.60s", texts[i]);
+        g_assert_nonnull(log->cause);
+        g_assert_true(log->cause->corrupted);
+    }
+}
+
 #define TEST_ROWS(name)                      \
     static void test_##name(void)            \
     {                                        \
@@ -413,5 +517,6 @@ main(int argc, char **argv)
     g_test_add_func("/crash-titles/memory", test_memory);
     g_test_add_func("/crash-titles/warnings", test_warnings);
     g_test_add_func("/crash-titles/panics", test_panics);
+    g_test_add_func("/crash-titles/cut", test_cut);
     return g_test_run();
 }
