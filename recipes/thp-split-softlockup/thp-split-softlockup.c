@@ -162,10 +162,12 @@ split_one(char *page, unsigned long round)
 {
     size_t length = (4ul << round % 7) * PAGE; /* 16 KiB to 1 MiB */
     size_t offset = round * 37 * PAGE % (HUGE - length);
+    char *fresh;
 
     /* Anew: a page table that is there once keeps huge pages away, and only unmapping frees it. */
-    if (mmap(page, HUGE, PROT_READ | PROT_WRITE,
-             MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED, -1, 0) != page)
+    fresh = mmap(page, HUGE, PROT_READ | PROT_WRITE,
+                 MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED, -1, 0);
+    if (fresh != page)
         die("mapping a huge page anew");
     advise(page, HUGE, MADV_HUGEPAGE);
     /* Whoever touches it first, a reader or this, gets a huge page for it. */
