@@ -89,7 +89,7 @@
      .needle = "scheduling while atomic",
      .header = "BUG: scheduling while atomic",
      .title = "BUG: scheduling while atomic in ${F}",
-     .skip = "schedule"},
+     .skip = "schedule|^(?:msleep|ssleep|fsleep|usleep_range|wait_for_|down|mutex_lock|rwsem_)"},
     {.type = "preemption",
      .needle = "in preemptible",
      .header = "BUG: using (?<kind>\\w+\\(\\)) in preemptible",
