@@ -41,6 +41,17 @@ run() {
     done
 }
 
+# said: what the last report says, without its folds.
+said() {
+    "$KREGLAB" report latest --format text | tr -s ' \n' ' '
+}
+
+# dmesg_of VMCORE: its log as $T/dmesg. makedumpfile leaves a file that is there.
+dmesg_of() {
+    rm -f "$T/dmesg"
+    makedumpfile --dump-dmesg "$1" "$T/dmesg" >/dev/null 2>&1 || true
+}
+
 # crashed RELEASE-PREFIX RECIPE VARIANT TITLE-PATTERN: a crash with that title and an in-guest dump.
 crashed() {
     local what="$1 $2/$3" title
@@ -54,11 +65,10 @@ crashed() {
     is "$what has a vmcore by kdump" "$(cell "$1" "$2" "$3" '[.dump.method, .dump.size_bytes > 1000000]')" \
         '["kdump",true]'
     core=$(find "$KREGLAB_DATA/runs/" -path "*/$(cell "$1" "$2" "$3" .id)/vmcore")
-    makedumpfile --dump-dmesg "$core" "$T/dmesg" >/dev/null 2>&1 || true
+    dmesg_of "$core"
     has "$what: makedumpfile reads the panic in it" "$T/dmesg" 'Kernel panic - not syncing'
     stacks_agree "$what" "$core" "$T/dmesg"
     is "$what: the vmcore is its owner's only" "$(stat -c %a "$core")" 600
-    rm -f "$T/dmesg"
 }
 
 run "every recipe on every kernel" 0 --keep-dumps all "$SOURCE_ROOT/tests/vm/cells.matrix.yaml"
@@ -77,7 +87,7 @@ is "the dump is taken from the host" \
     "$(cell 6.1. sysrq-panic cpu0 '.dump.method | startswith("host-")')" true
 core=$(find "$KREGLAB_DATA/runs/" -path "*/$(cell 6.1. sysrq-panic cpu0 .id)/vmcore" -newer "$T/report.json" -o \
     -path "*/$(cell 6.1. sysrq-panic cpu0 .id)/vmcore" | tail -n 1)
-makedumpfile --dump-dmesg "$core" "$T/dmesg" >/dev/null 2>&1 || true
+dmesg_of "$core"
 has "makedumpfile reads the panic in it" "$T/dmesg" 'Kernel panic - not syncing: sysrq triggered crash'
 stacks_agree "6.1, from the host" "$core" "$T/dmesg"
 
@@ -107,7 +117,7 @@ is "its state is in the result" \
 has "and shown" "$T/out" 'hotfix +kreglab_livepatch.ko: loaded, live patch in force after'
 "$KREGLAB" report latest --format html --output "$T/report.html"
 has "also in the report" "$T/report.html" 'kreglab_livepatch.ko'
-has "which says that it fixes" <("$KREGLAB" report latest --format text) 'fixed .*livepatch fixes stock'
+has "which says that it fixes" <(said) 'fixed .*livepatch fixes stock'
 is "a hotfix that refuses to load is skipped" "$(cell 6.1. hotfix refusing .state)" skipped
 has "with its words" <(jq -r .why "$KREGLAB_DATA"/runs/*/cells/"$(cell 6.1. hotfix refusing .id)"/result.json) \
     'hotfix: .*No such device'
@@ -117,7 +127,7 @@ is "one that is not there for this kernel is skipped" "$(cell 6.1. hotfix prebui
 run "the real defect" 0 -k '6.1.*' -r ksm-migrate --variant cap-lifted --variant default-cap
 crashed 6.1. ksm-migrate cap-lifted 'INFO: task hung in *'
 is "the default cap passes" "$(cell 6.1. ksm-migrate default-cap .outcome)" pass
-has "the report says that it fixes" <("$KREGLAB" report latest --format text) \
+has "the report says that it fixes" <(said) \
     'fixed .*default-cap fixes cap-lifted.*stall_ms'
 is "nothing is left running" "$(pgrep -cf "$KREGLAB_DATA" || true)" 0
 finish
