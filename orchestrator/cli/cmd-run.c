@@ -43,7 +43,7 @@ dry_run(LabCli *cli, const LabPlan *plan)
     if (no_index)
         lab_warn("%s", no_index->message);
     if (lab_cli_flag(cli, "json"))
-        lab_cli_print_json(lab_plan_to_json(plan, &cost));
+        lab_plan_print_json(plan, &cost);
     else
         lab_plan_print(plan, &cost);
     return LAB_EXIT_OK;

@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "lab-json.h"
 #include "lab-plan.h"
 #include "lab-table.h"
 #include "lab-units.h"
@@ -88,20 +89,36 @@ lab_plan_print(const LabPlan *plan, const LabPlanCost *cost)
                cost->dumps == 1 ? "" : "s", bytes, most);
 }
 
-json_t *
-lab_plan_to_json(const LabPlan *plan, const LabPlanCost *cost)
+/* One cell a line, so that no tree of 100 000 of them is in memory. */
+static void
+print_cells(const GPtrArray *cells)
 {
-    json_t *object = json_object();
-    json_t *cells = json_array();
+    g_autoptr(json_t) json = NULL;
 
-    for (guint i = 0; i < plan->cells->len; i++)
-        json_array_append_new(cells, lab_cell_to_json(plan->cells->pdata[i]));
-    json_object_set_new(object, "schema_version", json_integer(1));
-    json_object_set_new(object, "cells", cells);
-    json_object_set_new(object, "expected_ms", json_integer(cost->expected_ms));
-    json_object_set_new(object, "longest_ms", json_integer(cost->longest_ms));
-    json_object_set_new(object, "dumps", json_integer(cost->dumps));
-    json_object_set_new(object, "dump_bytes", json_integer((json_int_t)cost->dump_bytes));
-    json_object_set_new(object, "dump_bytes_most", json_integer((json_int_t)cost->dump_bytes_most));
-    return object;
+    for (guint i = 0; i < cells->len; i++) {
+        const LabCell *cell = cells->pdata[i];
+        g_autofree char *line = NULL;
+
+        if (!cell->like) {
+            json_decref(json);
+            json = lab_cell_to_json(cell);
+        }
+        json_object_set_new(json, "id", json_string(cell->id));
+        json_object_set_new(json, "repetition", json_integer(cell->repetition));
+        line = lab_json_line(json);
+        printf("%s\n    %s", i > 0 ? "," : "", line);
+    }
+}
+
+void
+lab_plan_print_json(const LabPlan *plan, const LabPlanCost *cost)
+{
+    printf("{\n  \"schema_version\": 1,\n  \"expected_ms\": %" G_GINT64_FORMAT
+           ",\n  \"longest_ms\": %" G_GINT64_FORMAT
+           ",\n  \"dumps\": %u,\n  \"dump_bytes\": %" G_GUINT64_FORMAT
+           ",\n  \"dump_bytes_most\": %" G_GUINT64_FORMAT ",\n  \"cells\": [",
+           cost->expected_ms, cost->longest_ms, cost->dumps, cost->dump_bytes,
+           cost->dump_bytes_most);
+    print_cells(plan->cells);
+    printf("\n  ]\n}\n");
 }

@@ -45,5 +45,5 @@ lab_plan_cost(const LabPlan *plan, int jobs, LabPlanHistory history, gpointer us
 
 /* --dry-run: the cells as a table on stdout, then time and disk. */
 void lab_plan_print(const LabPlan *plan, const LabPlanCost *cost);
-/* The same as JSON: {"cells":[cell.json…],"expected_ms":N,…}. New reference. */
-json_t *lab_plan_to_json(const LabPlan *plan, const LabPlanCost *cost);
+/* The same as JSON: {"cells":[cell.json…],"expected_ms":N,…}, a cell a line. */
+void lab_plan_print_json(const LabPlan *plan, const LabPlanCost *cost);

@@ -69,7 +69,13 @@ lab_cell_new(void)
 void
 lab_cell_free(LabCell *cell)
 {
-    lab_schema_free(&lab_cell_table, cell);
+    if (!cell || !cell->like) {
+        lab_schema_free(&lab_cell_table, cell);
+        return;
+    }
+    g_free(cell->id);
+    g_free(cell->run);
+    g_free(cell);
 }
 
 LabCell *
@@ -140,6 +146,18 @@ lab_cell_id_finish(LabCell *cell, const GChecksum *begun)
     feed_text(checksum, repetition);
     g_free(cell->id);
     cell->id = g_strndup(g_checksum_get_string(checksum), 12);
+}
+
+LabCell *
+lab_cell_repeat(const LabCell *like, int repetition, const GChecksum *begun)
+{
+    LabCell *cell = g_memdup2(like, sizeof *like);
+
+    cell->like = like;
+    cell->id = cell->run = NULL;
+    cell->repetition = repetition;
+    lab_cell_id_finish(cell, begun);
+    return cell;
 }
 
 void

@@ -23,7 +23,9 @@ typedef struct {
     gint64 dump_ms;      /* host-side dump */
 } LabDeadlines;
 
-typedef struct {
+typedef struct LabCell LabCell;
+
+struct LabCell {
     char *id;  /* 12 hex digits: see lab_cell_compute_id */
     char *run; /* run id */
     char *kernel_id;
@@ -51,7 +53,10 @@ typedef struct {
     char *connect_uri; /* NULL: the embedded driver */
     char *replay;      /* directory of a replay guest; NULL: a real one */
     char *keep_dumps;  /* "first-per-signature", "all", "none" */
-} LabCell;
+    /* Whose repetition it is: all but id, run and repetition is that cell's, which owns it and
+     * lives longer. NULL: everything is its own. */
+    const LabCell *like;
+};
 
 LabCell *lab_cell_new(void); /* lab defaults filled in */
 void lab_cell_free(LabCell *cell);
@@ -69,6 +74,10 @@ void lab_cell_compute_id(LabCell *cell);
  * g_checksum_free), then the repetition and the id. */
 GChecksum *lab_cell_id_begin(const LabCell *cell);
 void lab_cell_id_finish(LabCell *cell, const GChecksum *begun);
+
+/* Another repetition of 'like', which has to live longer, for matrices of 100 000 cells: it has its
+ * own id and run, all else is shared. 'begun' is of lab_cell_id_begin. */
+LabCell *lab_cell_repeat(const LabCell *like, int repetition, const GChecksum *begun);
 
 /* What a stressor finds in its environment, as NAME=VALUE: KREGLAB_DURATION (seconds, rounded up;
  * absent without a duration), KREGLAB_CPUS, KREGLAB_MEMORY_MB, KREGLAB_NODES, KREGLAB_RELEASE,

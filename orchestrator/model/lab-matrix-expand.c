@@ -17,7 +17,7 @@
 #include "lab-version.h"
 
 #define HOTFIX_MAX_BYTES (64u << 20)
-#define MAX_CELLS        250000 /* of some 2 kB each */
+#define MAX_CELLS        250000 /* the first repetition has some 2 kB, the others share it */
 #define RUN_MARGIN_MS    60000  /* after the stressor's duration */
 
 typedef struct {
@@ -389,7 +389,7 @@ static void
 add_cells(Expansion *e, const LabCell *template, const LabKernel *kernel, const LabRecipe *recipe,
           int repeat)
 {
-    g_autoptr(LabCell) first = lab_cell_copy(template);
+    LabCell *first = lab_cell_copy(template);
     g_autoptr(GChecksum) checksum = NULL;
 
     first->kernel_id = g_strdup(kernel->id);
@@ -399,10 +399,10 @@ add_cells(Expansion *e, const LabCell *template, const LabKernel *kernel, const 
     add_expectations(first, kernel, recipe);
     checksum = lab_cell_id_begin(first);
     for (int i = 1; i <= repeat; i++) {
-        LabCell *cell = i < repeat ? lab_cell_copy(first) : g_steal_pointer(&first);
+        LabCell *cell = i == 1 ? first : lab_cell_repeat(first, i, checksum);
 
-        cell->repetition = i;
-        lab_cell_id_finish(cell, checksum);
+        if (i == 1)
+            lab_cell_id_finish(cell, checksum);
         if (!g_hash_table_add(e->ids, cell->id)) {
             lab_warn("kernel '%s' is left out of recipe '%s': it is the same build as another one",
                      kernel->id, recipe->name);

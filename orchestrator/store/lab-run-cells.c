@@ -28,6 +28,16 @@ id_is_sane(const char *id)
     return id && *id && strlen(id) <= 64 && strspn(id, "0123456789abcdef") == strlen(id);
 }
 
+static void
+take_cell(LabRun *run, LabRunCell *cell, gint64 offset, gsize length)
+{
+    cell->index = run->cells->len;
+    cell->offset = offset;
+    cell->length = (gint64)length;
+    g_ptr_array_add(run->cells, cell);
+    g_hash_table_insert(run->by_id, (char *)cell->id, cell);
+}
+
 static gboolean
 add_cell(LabRun *run, const char *line, gsize length, gint64 offset, GError **error)
 {
@@ -49,38 +59,60 @@ add_cell(LabRun *run, const char *line, gsize length, gint64 offset, GError **er
     cell->recipe = g_string_chunk_insert_const(run->strings, whole->recipe);
     cell->variant = g_string_chunk_insert_const(run->strings, whole->variant);
     cell->repetition = whole->repetition;
-    cell->index = run->cells->len;
     cell->memory_bytes = whole->guest.memory_bytes;
     cell->cpus = whole->guest.cpus;
     cell->replay = whole->replay != NULL;
     cell->guess_ms = lab_run_guess_ms(whole);
-    cell->offset = offset;
-    cell->length = (gint64)length;
-    g_ptr_array_add(run->cells, cell);
-    g_hash_table_insert(run->by_id, (char *)cell->id, cell);
+    take_cell(run, cell, offset, length);
+    return TRUE;
+}
+
+/* One more repetition of the cell before, whose line was 'like'. FALSE: it is none such. */
+static gboolean
+add_repetition(LabRun *run, const LabCellLine *line, const LabCellLine *like, gint64 offset)
+{
+    g_autofree char *id = g_strndup(line->text + line->id, line->id_end - line->id);
+    LabRunCell *cell;
+
+    if (!lab_cell_line_is_like(line, like) || !id_is_sane(id))
+        return FALSE;
+    cell = g_memdup2(run->cells->pdata[run->cells->len - 1], sizeof *cell);
+    cell->id = g_string_chunk_insert(run->strings, id);
+    cell->repetition = (int)g_ascii_strtoll(line->text + line->repetition, NULL, 10);
+    take_cell(run, cell, offset, line->length);
     return TRUE;
 }
 
 static gboolean
 read_lines(LabRun *run, FILE *file, GError **error)
 {
-    g_autofree char *line = NULL;
-    size_t size = 0;
+    /* This line and the one before take turns. */
+    g_autofree char *one = NULL;
+    g_autofree char *other = NULL;
+    size_t one_size = 0, other_size = 0;
+    LabCellLine before, line;
+    gboolean has_before = FALSE;
     gint64 offset = 0;
 
     for (guint number = 1;; number++) {
-        ssize_t length = getline(&line, &size, file);
+        char **text = number % 2 ? &one : &other;
+        ssize_t length = getline(text, number % 2 ? &one_size : &other_size, file);
+        gboolean simple;
 
         if (length <= 0)
             break;
-        if (line[length - 1] != '\n') {
+        if ((*text)[length - 1] != '\n') {
             g_set_error(error, LAB_DATA_ERROR, LAB_ERROR_FAILED, "line %u is cut off", number);
             return FALSE;
         }
-        if (!add_cell(run, line, (gsize)length - 1, offset, error)) {
+        simple = lab_cell_line_parse(&line, *text, (gsize)length - 1);
+        if (!(simple && has_before && add_repetition(run, &line, &before, offset)) &&
+            !add_cell(run, *text, (gsize)length - 1, offset, error)) {
             g_prefix_error(error, "line %u: ", number);
             return FALSE;
         }
+        before = line;
+        has_before = simple;
         offset += length;
     }
     if (ferror(file))

@@ -18,5 +18,20 @@ struct LabRun {
 
 #define LAB_CELLS_FILE "cells.jsonl"
 
+/* Where in a line of cells.jsonl its id and its repetition stand: offsets of their first byte and
+ * of the one behind. */
+typedef struct {
+    const char *text; /* borrowed, without the newline */
+    gsize length;
+    gsize id, id_end, repetition, repetition_end;
+} LabCellLine;
+
+/* FALSE: it does not look like one that lab_run_create wrote. */
+gboolean lab_cell_line_parse(LabCellLine *line, const char *text, gsize length);
+/* Whether two lines are the same but for id and repetition. */
+gboolean lab_cell_line_is_like(const LabCellLine *a, const LabCellLine *b);
+/* Appends the line of another repetition of 'like', with its newline. */
+void lab_cell_line_append(GString *buffer, const LabCellLine *like, const char *id, int repetition);
+
 /* Reads cells.jsonl into the short form. */
 gboolean lab_run_load_cells(LabRun *run, GError **error);

@@ -138,6 +138,24 @@ make_info(const char *id, const char *title, GDateTime *now, guint n_cells, cons
                      options ? json_deep_copy(options) : json_object());
 }
 
+/* Appends the cell's line; the first of a row of repetitions is kept in *first for the others. */
+static void
+append_cell(GString *buffer, const LabCell *cell, char **first)
+{
+    LabCellLine line;
+
+    if (!cell->like || !*first || !lab_cell_line_parse(&line, *first, strlen(*first))) {
+        g_autoptr(json_t) json = lab_cell_to_json(cell);
+
+        g_free(*first);
+        *first = lab_json_line(json);
+        g_string_append(buffer, *first);
+        g_string_append_c(buffer, '\n');
+        return;
+    }
+    lab_cell_line_append(buffer, &line, cell->id, cell->repetition);
+}
+
 /* Writes all cells to dirfd/cells.jsonl; sets *n_cells to those that are there once. */
 static gboolean
 write_cells(int dirfd, const char *id, const GPtrArray *cells, guint *n_cells, GError **error)
@@ -145,21 +163,22 @@ write_cells(int dirfd, const char *id, const GPtrArray *cells, guint *n_cells, G
     LAB_AUTO_FD fd = openat(dirfd, LAB_CELLS_FILE, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
     g_autoptr(GHashTable) seen = g_hash_table_new(g_str_hash, g_str_equal);
     g_autoptr(GString) buffer = g_string_new(NULL);
+    g_autofree char *first = NULL;
+    const LabCell *first_of = NULL;
 
     if (fd < 0)
         return lab_error_set_errno(error, errno, "creating '%s'", LAB_CELLS_FILE);
     for (guint i = 0; i < cells->len; i++) {
         LabCell *cell = cells->pdata[i];
-        g_autoptr(json_t) json = NULL;
-        g_autofree char *line = NULL;
 
         if (!g_hash_table_add(seen, cell->id))
             continue;
         g_free(cell->run);
         cell->run = g_strdup(id);
-        json = lab_cell_to_json(cell);
-        line = lab_json_line(json);
-        g_string_append_printf(buffer, "%s\n", line);
+        if (cell->like != first_of)
+            g_clear_pointer(&first, g_free);
+        first_of = cell->like ? cell->like : cell;
+        append_cell(buffer, cell, &first);
         if (buffer->len > 1 << 20) {
             if (!lab_fd_write_all(fd, buffer->str, buffer->len, error))
                 return FALSE;

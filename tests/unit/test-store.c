@@ -195,6 +195,48 @@ test_run_damaged_cells(Fixture *f, gconstpointer unused)
     }
 }
 
+/* Lines of repetitions are put together, not written by the JSON library: byte for byte the same,
+ * and read back as such; whatever names there are. */
+static void
+test_run_repetitions(Fixture *f, gconstpointer unused)
+{
+    g_autoptr(GPtrArray) cells = g_ptr_array_new_with_free_func((GDestroyNotify)lab_cell_free);
+    const char *const recipes[] = {"plain", "q\",\"id\":\"0", "\"repetition\":7,\n"};
+    g_autoptr(GError) error = NULL;
+    g_autoptr(LabRun) run = NULL;
+    g_autoptr(LabRun) again = NULL;
+    const GPtrArray *known;
+
+    for (gsize r = 0; r < G_N_ELEMENTS(recipes); r++) {
+        LabCell *first = make_cell("6.1.0-1", recipes[r], 1);
+        g_autoptr(GChecksum) begun = lab_cell_id_begin(first);
+
+        g_ptr_array_add(cells, first);
+        for (int i = 2; i <= 12; i++)
+            g_ptr_array_add(cells, lab_cell_repeat(first, i, begun));
+    }
+    run = lab_run_create(f->data, NULL, cells, "", NULL, &error);
+    g_assert_no_error(error);
+    again = lab_run_open(f->data, "latest", NULL);
+    known = lab_run_cells(again, &error);
+    g_assert_no_error(error);
+    g_assert_cmpuint(known->len, ==, cells->len);
+    for (guint i = 0; i < cells->len; i++) {
+        const LabRunCell *cell = known->pdata[i];
+        g_autoptr(LabCell) whole = lab_run_read_cell(again, cell, &error);
+        g_autoptr(json_t) wanted = lab_cell_to_json(cells->pdata[i]);
+        g_autoptr(json_t) got = lab_cell_to_json(whole);
+        g_autofree char *wanted_line = lab_json_line(wanted);
+        g_autofree char *got_line = lab_json_line(got);
+
+        g_assert_cmpstr(got_line, ==, wanted_line);
+        g_assert_cmpint(cell->length, ==, strlen(wanted_line));
+        g_assert_cmpint(cell->repetition, ==, (int)(i % 12) + 1);
+        g_assert_cmpstr(cell->recipe, ==, recipes[i / 12]);
+        g_assert_true(lab_run_find_cell(again, ((LabCell *)cells->pdata[i])->id, NULL) == cell);
+    }
+}
+
 /* Ids become file names: one that leads elsewhere must not get in. */
 static void
 test_run_hostile_cell_id(Fixture *f, gconstpointer unused)
@@ -411,6 +453,7 @@ main(int argc, char **argv)
     ADD("/store/run/lock", test_run_lock);
     ADD("/store/run/newer", test_run_of_newer_kreglab);
     ADD("/store/run/damaged-cells", test_run_damaged_cells);
+    ADD("/store/run/repetitions", test_run_repetitions);
     ADD("/store/run/hostile-cell-id", test_run_hostile_cell_id);
     ADD("/store/run/prepare-keeps-attempt", test_prepare_keeps_earlier_attempt);
     ADD("/store/journal/read", test_journal);
