@@ -20,6 +20,10 @@
  * v4.2) each major version of gcc had a header of its own, and a new compiler has none. */
 #define GCC_HEADER "gcc_header("
 
+/* gcc 8 has -fmacro-prefix-map (gcc.gnu.org/gcc-8/changes.html); clang 10, which no Debian kernel
+ * names, too. */
+#define MACRO_PREFIX_MAP_SINCE 8
+
 /* The major version of the compiler; 0: it does not say. */
 static int
 compiler_major(const char *compiler)
@@ -30,6 +34,24 @@ compiler_major(const char *compiler)
     if (!lab_proc_run(argv, NULL, &result, NULL) || result.status != 0)
         return 0;
     return (int)g_ascii_strtoll(result.output, NULL, 10);
+}
+
+/* The same of a compiler that is not here, by its name: "gcc-14". */
+static int
+major_of_name(const char *compiler)
+{
+    const char *dash = strrchr(compiler, '-');
+
+    return dash ? (int)g_ascii_strtoll(dash + 1, NULL, 10) : 0;
+}
+
+/* __FILE__ in a BUG() or a WARN() is the way to the source as make names it, which would tell every
+ * console where this machine keeps its cache. */
+static void
+hide_directory(GString *flags, const char *work, int major)
+{
+    if (major >= MACRO_PREFIX_MAP_SINCE)
+        g_string_append_printf(flags, " -fmacro-prefix-map=%s/=", work);
 }
 
 /* The newest compiler-gccN.h that the headers have; 0: none. */
@@ -75,6 +97,19 @@ shim_gcc_header(const char *headers, const char *work, const char *compiler, gbo
 }
 
 char **
+lab_module_root_flags(const char *work, const char *compiler)
+{
+    g_autoptr(GStrvBuilder) arguments = g_strv_builder_new();
+    g_autoptr(GString) flags = g_string_new("KCFLAGS=");
+    gsize empty = flags->len;
+
+    hide_directory(flags, work, compiler ? major_of_name(compiler) : 0);
+    if (flags->len > empty)
+        g_strv_builder_add(arguments, flags->str);
+    return g_strv_builder_end(arguments);
+}
+
+char **
 lab_module_shims(const char *release, const char *headers, const char *work, const char *compiler,
                  gboolean other, GError **error)
 {
@@ -105,6 +140,7 @@ lab_module_shims(const char *release, const char *headers, const char *work, con
     }
     if (made)
         g_string_append_printf(flags, " -I%s/" SHIMS, work);
+    hide_directory(flags, work, compiler_major(compiler));
     if (flags->len > 0) {
         g_autofree char *kcflags = g_strconcat("KCFLAGS=", flags->str + 1, NULL);
 

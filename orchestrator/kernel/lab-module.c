@@ -18,7 +18,7 @@
 #include "lab-proc.h"
 
 /* Counted into the cache's key: raise it when the way of building changes. */
-#define BUILD_RULES      "kreglab-module-3"
+#define BUILD_RULES      "kreglab-module-4"
 #define BUILD_TIMEOUT_MS (10 * 60 * 1000)
 #define LOG_NAME         "build.log"
 
@@ -230,13 +230,12 @@ run_make(const Job *job, const char *root, const char *work, LabProcResult *resu
     for (gsize i = 0; i < G_N_ELEMENTS(fixed); i++)
         g_ptr_array_add(argv, (char *)fixed[i]);
     options.timeout_ms = BUILD_TIMEOUT_MS;
-    if (!root) {
-        shims = lab_module_shims(job->kernel->release, job->headers, work, job->compiler,
-                                 job->wanted != NULL, error);
-        if (!shims)
-            return FALSE;
-    }
-    for (char **shim = shims; shim && *shim; shim++)
+    shims = root ? lab_module_root_flags(work, job->named)
+                 : lab_module_shims(job->kernel->release, job->headers, work, job->compiler,
+                                    job->wanted != NULL, error);
+    if (!shims)
+        return FALSE;
+    for (char **shim = shims; *shim; shim++)
         g_ptr_array_add(argv, *shim);
     g_ptr_array_add(argv, NULL);
     if (root) {
