@@ -10,12 +10,6 @@
 #define GET(type, value, field) \
     (*(type const *)(const void *)((const char *)(value) + (field)->offset))
 
-gboolean
-lab_field_is_scalar(const LabField *field)
-{
-    return field->type <= LAB_FIELD_CHOICE;
-}
-
 static gboolean
 parse_bool(const char *text, gboolean *value)
 {

@@ -95,4 +95,3 @@ char *lab_schema_json_key(const LabField *field);
 gboolean lab_field_parse(const LabField *field, void *value, const char *text);
 /* The text form of a scalar field; NULL when unset. g_free. */
 char *lab_field_format(const LabField *field, const void *value);
-gboolean lab_field_is_scalar(const LabField *field);

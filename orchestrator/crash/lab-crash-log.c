@@ -28,8 +28,8 @@ lab_crash_log_parse(const char *text, gsize length)
     return lab_crash_parser_finish(parser);
 }
 
-static json_t *
-frames_to_json(const GPtrArray *frames)
+json_t *
+lab_crash_frames_to_json(const GPtrArray *frames)
 {
     json_t *array = json_array();
 
@@ -63,8 +63,8 @@ lab_crash_report_to_json(const LabCrashReport *report)
         "{s:o, s:o, s:o, s:o, s:I, s:I, s:b, s:b, s:b, s:b, s:b, s:b, s:O}", "title",
         lab_json_text(report->title), "type", lab_json_text(report->type), "alternatives",
         lab_json_from_strv((const char *const *)report->alternatives), "frames",
-        frames_to_json(report->frames), "line_first", (json_int_t)report->line_first, "line_last",
-        (json_int_t)report->line_last, "corrupted", report->corrupted, "interleaved",
+        lab_crash_frames_to_json(report->frames), "line_first", (json_int_t)report->line_first,
+        "line_last", (json_int_t)report->line_last, "corrupted", report->corrupted, "interleaved",
         report->interleaved, "truncated", report->truncated, "guessed", report->guessed, "panicked",
         report->panicked, "harmless", report->harmless, "attributes", report->attributes);
 }

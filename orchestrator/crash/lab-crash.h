@@ -73,6 +73,8 @@ LabCrashLog *lab_crash_log_parse(const char *text, gsize length);
  * "none" without a cause. Static. */
 const char *lab_crash_log_confidence(const LabCrashLog *log);
 
+/* Frames (LabCrashFrame), innermost first. New reference. */
+json_t *lab_crash_frames_to_json(const GPtrArray *frames);
 /* One report; also an element of "reports" of the signature verb. New reference. */
 json_t *lab_crash_report_to_json(const LabCrashReport *report);
 

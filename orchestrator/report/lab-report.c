@@ -262,14 +262,3 @@ lab_report_release(const LabReport *report, const char *kernel)
     }
     return kernel;
 }
-
-gboolean
-lab_report_write(const LabReport *report, const LabReportFormat *format, GError **error)
-{
-    g_autoptr(GString) out = g_string_new(NULL);
-    g_autofree char *name = g_strdup_printf("report.%s", format->extension);
-
-    if (!format->write(report, out, error))
-        return FALSE;
-    return lab_file_write(lab_run_fd(report->run), name, out->str, (gssize)out->len, 0600, error);
-}

@@ -116,6 +116,3 @@ gboolean lab_report_dump_is_gone(const LabReportCell *cell, const json_t *dump);
 /* Below: between the files of the room. */
 GPtrArray *lab_report_find_crashes(const LabReport *report);
 void lab_report_crash_free(LabReportCrash *crash);
-
-/* Writes runs/RUN/report.EXTENSION; links in it are relative. */
-gboolean lab_report_write(const LabReport *report, const LabReportFormat *format, GError **error);

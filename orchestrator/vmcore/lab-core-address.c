@@ -256,13 +256,6 @@ ensure_space(LabCore *core)
                          "the kernel's page tables are not there: only what is linear can be read");
 }
 
-gboolean
-lab_core_space_valid(LabCore *core)
-{
-    ensure_space(core);
-    return core->root_valid;
-}
-
 /* ---- translation ---- */
 
 static LabCoreStatus

@@ -79,24 +79,6 @@ typedef struct {
     guint64 zeros; /* where the page of zeros is that many frames share; 0: not seen */
 } Kdump;
 
-static guint32
-get32(const guint8 *bytes)
-{
-    guint32 value;
-
-    memcpy(&value, bytes, sizeof value);
-    return GUINT32_FROM_LE(value);
-}
-
-static guint64
-get64(const guint8 *bytes)
-{
-    guint64 value;
-
-    memcpy(&value, bytes, sizeof value);
-    return GUINT64_FROM_LE(value);
-}
-
 /* ---- bitmaps ---- */
 
 /* A chunk of a bitmap; what the file no longer has is zero. */
@@ -133,7 +115,7 @@ count_bits(const guint8 *bytes, guint bits)
     guint n = 0, i = 0;
 
     for (; i + 64 <= bits; i += 64)
-        n += (guint)__builtin_popcountll(get64(bytes + i / 8));
+        n += (guint)__builtin_popcountll(lab_core_get64(bytes + i / 8));
     for (; i < bits; i++)
         n += bytes[i / 8] >> (i % 8) & 1;
     return n;
@@ -308,26 +290,28 @@ take_vmcoreinfo(LabCore *core, const guint8 *bytes, gsize length)
 static void
 read_sub_header(LabCore *core, Kdump *kdump, guint version, const guint8 *sub)
 {
-    core->file_phys_base = (gint64)get64(sub + SUB_PHYS_BASE);
+    core->file_phys_base = (gint64)lab_core_get64(sub + SUB_PHYS_BASE);
     core->has_file_phys_base = TRUE;
     if (version >= 1)
-        core->dump_level = (int)get32(sub + SUB_LEVEL);
+        core->dump_level = (int)lab_core_get32(sub + SUB_LEVEL);
     if (core->dump_level > 0xff)
         core->dump_level = -1;
     if (version >= 6)
-        kdump->max_frame = get64(sub + SUB_MAX_MAPNR_64);
+        kdump->max_frame = lab_core_get64(sub + SUB_MAX_MAPNR_64);
     kdump->end_frame = kdump->max_frame;
-    if (version >= 2 && get32(sub + SUB_SPLIT) != 0) {
-        kdump->first_frame = get64(sub + (version >= 6 ? SUB_START_PFN_64 : SUB_START_PFN));
-        kdump->end_frame = get64(sub + (version >= 6 ? SUB_END_PFN_64 : SUB_END_PFN));
+    if (version >= 2 && lab_core_get32(sub + SUB_SPLIT) != 0) {
+        kdump->first_frame =
+            lab_core_get64(sub + (version >= 6 ? SUB_START_PFN_64 : SUB_START_PFN));
+        kdump->end_frame = lab_core_get64(sub + (version >= 6 ? SUB_END_PFN_64 : SUB_END_PFN));
         lab_core_missing(core, "memory", "the file is one part of a split dump");
     }
     if (version >= 3)
-        read_blob(core, get64(sub + SUB_VMCOREINFO), get64(sub + SUB_VMCOREINFO + 8),
-                  MAX_VMCOREINFO, take_vmcoreinfo, "vmcoreinfo");
+        read_blob(core, lab_core_get64(sub + SUB_VMCOREINFO),
+                  lab_core_get64(sub + SUB_VMCOREINFO + 8), MAX_VMCOREINFO, take_vmcoreinfo,
+                  "vmcoreinfo");
     if (version >= 4)
-        read_blob(core, get64(sub + SUB_NOTES), get64(sub + SUB_NOTES + 8), MAX_NOTES,
-                  lab_core_notes_parse, "notes");
+        read_blob(core, lab_core_get64(sub + SUB_NOTES), lab_core_get64(sub + SUB_NOTES + 8),
+                  MAX_NOTES, lab_core_notes_parse, "notes");
 }
 
 /* The first page's compression stands for the file's. */
@@ -457,16 +441,16 @@ lab_core_kdump_open(LabCore *core, GError **error)
 
     if (!lab_core_file_read_all(core->file, 0, header, sizeof header))
         return bad(core, error, "a kdump file that is cut off within its header");
-    version = get32(header + AT_VERSION);
-    core->page_size = get32(header + AT_BLOCK_SIZE);
+    version = lab_core_get32(header + AT_VERSION);
+    core->page_size = lab_core_get32(header + AT_BLOCK_SIZE);
     if (version > 64 || core->page_size < 4096 || core->page_size > (64u << 10) ||
         (core->page_size & (core->page_size - 1)) != 0)
         return bad(core, error,
                    "a kdump file that is damaged, or of a 32-bit or big-endian machine");
     core->page_shift = (guint)g_bit_nth_lsf(core->page_size, -1);
-    status = get32(header + AT_STATUS);
-    sub_blocks = get32(header + AT_SUB_BLOCKS);
-    blocks = get32(header + AT_BITMAP_BLOCKS);
+    status = lab_core_get32(header + AT_STATUS);
+    sub_blocks = lab_core_get32(header + AT_SUB_BLOCKS);
+    blocks = lab_core_get32(header + AT_BITMAP_BLOCKS);
     machine = g_strndup((const char *)header + AT_MACHINE, UTS_LENGTH);
     lab_core_set_machine(core, machine);
     core->format = LAB_CORE_FORMAT_KDUMP;
@@ -474,7 +458,7 @@ lab_core_kdump_open(LabCore *core, GError **error)
     kdump->counts = g_array_new(FALSE, FALSE, sizeof(guint64));
     core->format_data = kdump;
     core->pages = &kdump_pages;
-    kdump->max_frame = kdump->end_frame = get32(header + AT_MAX_MAPNR);
+    kdump->max_frame = kdump->end_frame = lab_core_get32(header + AT_MAX_MAPNR);
     if (lab_core_file_read(core->file, core->page_size, sub, sizeof sub) < sizeof sub)
         return bad(core, error, "a kdump file that is cut off within its headers");
     read_sub_header(core, kdump, version, sub);

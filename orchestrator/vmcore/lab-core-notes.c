@@ -23,24 +23,6 @@
 #define QEMU_CR3       416u
 #define QEMU_KERNEL_GS 432u
 
-static guint64
-get64(const guint8 *bytes)
-{
-    guint64 value;
-
-    memcpy(&value, bytes, sizeof value);
-    return GUINT64_FROM_LE(value);
-}
-
-static guint32
-get32(const guint8 *bytes)
-{
-    guint32 value;
-
-    memcpy(&value, bytes, sizeof value);
-    return GUINT32_FROM_LE(value);
-}
-
 static void
 add_cpu(LabCore *core, const guint8 *bytes, gsize length)
 {
@@ -48,20 +30,20 @@ add_cpu(LabCore *core, const guint8 *bytes, gsize length)
 
     if (core->cpus->len >= MAX_CPUS || length < AT_REGS)
         return;
-    cpu.pid = (int)get32(bytes + AT_PID);
+    cpu.pid = (int)lab_core_get32(bytes + AT_PID);
     if (core->arch == LAB_CORE_ARCH_X86_64 && length >= AT_REGS + X86_REGS * 8) {
         guint64 regs[X86_REGS];
 
         G_STATIC_ASSERT(sizeof regs == sizeof cpu.x86);
         for (guint i = 0; i < X86_REGS; i++)
-            regs[i] = get64(bytes + AT_REGS + i * 8);
+            regs[i] = lab_core_get64(bytes + AT_REGS + i * 8);
         memcpy(&cpu.x86, regs, sizeof regs);
     } else if (core->arch == LAB_CORE_ARCH_ARM64 && length >= AT_REGS + ARM64_REGS * 8) {
         guint64 regs[ARM64_REGS];
 
         G_STATIC_ASSERT(sizeof regs == sizeof cpu.arm64);
         for (guint i = 0; i < ARM64_REGS; i++)
-            regs[i] = get64(bytes + AT_REGS + i * 8);
+            regs[i] = lab_core_get64(bytes + AT_REGS + i * 8);
         memcpy(&cpu.arm64, regs, sizeof regs);
     } else {
         cpu.arch = LAB_CORE_ARCH_OTHER;
@@ -86,12 +68,13 @@ add_qemu(LabCore *core, guint index, const guint8 *bytes, gsize length)
     cpu->pid = -1;
     if (cpu->arch != LAB_CORE_ARCH_X86_64 || length < QEMU_CR3 + 8)
         return;
-    cpu->cr3 = get64(bytes + QEMU_CR3);
-    cpu->x86.fs_base = get64(bytes + QEMU_SEGMENTS + QEMU_FS * QEMU_SEGMENT + QEMU_BASE);
-    gs = get64(bytes + QEMU_SEGMENTS + QEMU_GS * QEMU_SEGMENT + QEMU_BASE);
+    cpu->cr3 = lab_core_get64(bytes + QEMU_CR3);
+    cpu->x86.fs_base = lab_core_get64(bytes + QEMU_SEGMENTS + QEMU_FS * QEMU_SEGMENT + QEMU_BASE);
+    gs = lab_core_get64(bytes + QEMU_SEGMENTS + QEMU_GS * QEMU_SEGMENT + QEMU_BASE);
     /* In user space the kernel's own lies in the swapped register. */
-    if (gs >> 63 == 0 && length >= QEMU_KERNEL_GS + 8 && get64(bytes + QEMU_KERNEL_GS) >> 63 == 1)
-        gs = get64(bytes + QEMU_KERNEL_GS);
+    if (gs >> 63 == 0 && length >= QEMU_KERNEL_GS + 8 &&
+        lab_core_get64(bytes + QEMU_KERNEL_GS) >> 63 == 1)
+        gs = lab_core_get64(bytes + QEMU_KERNEL_GS);
     cpu->x86.gs_base = gs;
 }
 
@@ -110,8 +93,8 @@ lab_core_notes_parse(LabCore *core, const guint8 *bytes, gsize length)
     gsize at = 0;
 
     while (length - at >= sizeof(Elf64_Nhdr)) {
-        gsize name_size = get32(bytes + at), size = get32(bytes + at + 4);
-        guint type = get32(bytes + at + 8);
+        gsize name_size = lab_core_get32(bytes + at), size = lab_core_get32(bytes + at + 4);
+        guint type = lab_core_get32(bytes + at + 8);
         const guint8 *name = bytes + at + sizeof(Elf64_Nhdr);
         const guint8 *value;
         gsize left = length - at - sizeof(Elf64_Nhdr);

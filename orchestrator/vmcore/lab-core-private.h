@@ -2,9 +2,30 @@
 /* The inside of a LabCore: file → pages (ELF or kdump-compressed) → physical → virtual. */
 #pragma once
 
+#include <string.h>
+
 #include <glib.h>
 
 #include "lab-core.h"
+
+/* Little-endian numbers at any place in the dump's bytes. */
+static inline guint32
+lab_core_get32(const guint8 *bytes)
+{
+    guint32 value;
+
+    memcpy(&value, bytes, sizeof value);
+    return GUINT32_FROM_LE(value);
+}
+
+static inline guint64
+lab_core_get64(const guint8 *bytes)
+{
+    guint64 value;
+
+    memcpy(&value, bytes, sizeof value);
+    return GUINT64_FROM_LE(value);
+}
 
 /* ---- the file: plain, or flattened and read through an index ---- */
 
@@ -39,6 +60,11 @@ typedef struct {
     char *what;
     char *why;
 } LabCoreRemark;
+
+typedef enum {
+    LAB_CORE_FORMAT_ELF,
+    LAB_CORE_FORMAT_KDUMP,
+} LabCoreFormat;
 
 struct LabCore {
     char *path;
@@ -93,7 +119,5 @@ void lab_core_set_machine(LabCore *core, const char *machine);
 void lab_core_set_vmcoreinfo(LabCore *core, const char *text, gsize length);
 /* Looks for the page tables; again after the vmcoreinfo was found. */
 void lab_core_space_prepare(LabCore *core);
-/* Whether the kernel's page tables were found, and map themselves. */
-gboolean lab_core_space_valid(LabCore *core);
 
 LabCoreStatus lab_core_page(LabCore *core, guint64 pfn, const guint8 **page);

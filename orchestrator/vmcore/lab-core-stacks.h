@@ -62,12 +62,10 @@ typedef struct {
 typedef struct {
     guint64 address; /* of its task_struct */
     gint32 pid;
-    gint32 tgid;
-    char *comm;       /* UTF-8, no control bytes */
-    char state;       /* R S D T t X Z P I, as ps prints it; '?' unknown */
-    gint32 cpu;       /* it runs or ran there last; -1 unknown */
-    gboolean running; /* it was on a CPU */
-    gboolean kernel_thread;
+    char *comm;         /* UTF-8, no control bytes */
+    char state;         /* R S D T t X Z P I, as ps prints it; '?' unknown */
+    gint32 cpu;         /* it runs or ran there last; -1 unknown */
+    gboolean running;   /* it was on a CPU */
     gint64 switched_ms; /* since it was last switched in or out; -1 unknown */
     GPtrArray *frames;  /* LabCrashFrame, innermost first; empty when there is no stack */
     gboolean complete;  /* the frames end where the stack begins: user space or a thread's start */
@@ -115,6 +113,6 @@ char *lab_core_task_trace(const LabCoreTask *task);
  * hung task. The log has no cause when the stack is empty. */
 LabCrashLog *lab_core_task_judge(const LabCoreTask *task, const char *reason);
 
-/* "tasks", "cpus", "facts" and "missing" of `kreglab vmcore --json`; stacks of all CPUs and of
- * blocked tasks ('all': of all tasks). New reference. */
+/* "stacks" of `kreglab vmcore --json`: of all CPUs and of blocked tasks ('all': of all tasks). New
+ * reference. */
 json_t *lab_core_stacks_to_json(const LabCoreStacks *stacks, gboolean all);

@@ -73,64 +73,6 @@ registers_to_json(LabCore *core)
 
 /* ---- stacks ---- */
 
-static const char *
-state_word(const LabCoreTask *task)
-{
-    static const struct {
-        char letter;
-        const char *word;
-    } words[] = {{'R', "runnable"}, {'S', "sleeping"}, {'D', "blocked"},
-                 {'T', "stopped"},  {'t', "traced"},   {'X', "dead"},
-                 {'Z', "zombie"},   {'P', "parked"},   {'I', "idle"}};
-
-    if (task->running)
-        return "running";
-    for (gsize i = 0; i < G_N_ELEMENTS(words); i++)
-        if (words[i].letter == task->state)
-            return words[i].word;
-    return "unknown";
-}
-
-static json_t *
-stack_to_json(const LabCoreTask *task)
-{
-    json_t *frames = json_array();
-
-    for (guint i = 0; i < task->frames->len; i++) {
-        const LabCrashFrame *frame = task->frames->pdata[i];
-
-        json_array_append_new(
-            frames, json_pack("{s:o, s:o, s:o, s:b}", "function", lab_json_text(frame->function),
-                              "module", lab_json_text(frame->module), "stack",
-                              lab_json_text(frame->stack), "reliable", frame->reliable));
-    }
-    return json_pack("{s:s, s:s, s:o, s:i, s:o, s:o, s:b, s:o}", "source", LAB_SOURCE_MEMORY,
-                     "state", state_word(task), "cpu",
-                     task->cpu >= 0 ? json_integer(task->cpu) : json_null(), "pid", task->pid,
-                     "comm", lab_json_text(task->comm), "how", lab_json_text(task->how), "complete",
-                     task->complete, "frames", frames);
-}
-
-static json_t *
-stacks_to_json(const LabCoreStacks *stacks, gboolean all)
-{
-    json_t *array = json_array();
-
-    for (guint i = 0; i < stacks->cpus->len; i++) {
-        const LabStackCpu *cpu = stacks->cpus->pdata[i];
-
-        if (cpu->task)
-            json_array_append_new(array, stack_to_json(cpu->task));
-    }
-    for (guint i = 0; i < stacks->tasks->len; i++) {
-        const LabCoreTask *task = stacks->tasks->pdata[i];
-
-        if (!task->running && (all || task->state == 'D'))
-            json_array_append_new(array, stack_to_json(task));
-    }
-    return array;
-}
-
 /* crash(8)'s stacks come in where the dump's own tables gave none. */
 static void
 merge_stacks(json_t *stacks, const LabCrash8 *crash)
@@ -284,7 +226,7 @@ lab_core_summary(LabCore *core, const LabCoreSummaryOptions *options, GError **e
     lab_facts_of_stacks(facts, stacks);
     lab_core_log_read(&log, dmesg ? dmesg->str : "", dmesg ? dmesg->len : 0);
     lab_facts_of_log(facts, &log);
-    stacks_json = stacks_to_json(stacks, options->all_tasks);
+    stacks_json = lab_core_stacks_to_json(stacks, options->all_tasks);
     signature = judge(facts, dmesg, stacks);
     if (options->vmlinux) {
         if (!ask_crash8(core, options->vmlinux, facts, &crash, error)) {

@@ -9,7 +9,6 @@
 
 #define CACHE_BYTES (2u << 20)
 #define MAX_MISSING 64u
-#define MAX_STRING  (1u << 20)
 
 /* ---- opening ---- */
 
@@ -209,68 +208,12 @@ lab_core_read_number(LabCore *core, guint64 address, gsize size, guint64 *value)
 }
 
 gboolean
-lab_core_read_u32(LabCore *core, guint64 address, guint32 *value)
-{
-    guint64 wide;
-
-    if (!lab_core_read_number(core, address, sizeof *value, &wide))
-        return FALSE;
-    *value = (guint32)wide;
-    return TRUE;
-}
-
-gboolean
 lab_core_read_u64(LabCore *core, guint64 address, guint64 *value)
 {
     return lab_core_read_number(core, address, sizeof *value, value);
 }
 
-char *
-lab_core_read_string(LabCore *core, guint64 address, gsize max)
-{
-    g_autoptr(GByteArray) text = g_byte_array_new();
-
-    max = MIN(max, (gsize)MAX_STRING);
-    while (text->len < max) {
-        guint8 part[256];
-        gsize got, end, want = MIN(sizeof part, max - text->len);
-
-        lab_core_read(core, address + text->len, part, want, &got);
-        end = strnlen((const char *)part, got);
-        g_byte_array_append(text, part, (guint)end);
-        if (end < want) {
-            if (got == 0 && text->len == 0)
-                return NULL;
-            break;
-        }
-    }
-    g_byte_array_append(text, (const guint8 *)"", 1);
-    return (char *)g_byte_array_free(g_steal_pointer(&text), FALSE);
-}
-
-const char *
-lab_core_status_text(LabCoreStatus status)
-{
-    switch (status) {
-    case LAB_CORE_OK:
-        return "there";
-    case LAB_CORE_EXCLUDED:
-        return "filtered out of the dump";
-    case LAB_CORE_LOST:
-        return "cut off or damaged in the dump";
-    case LAB_CORE_BAD_ADDRESS:
-        return "no such address";
-    }
-    return "unknown";
-}
-
 /* ---- facts ---- */
-
-LabCoreFormat
-lab_core_format(const LabCore *core)
-{
-    return core->format;
-}
 
 const char *
 lab_core_format_text(const LabCore *core)
@@ -302,12 +245,6 @@ lab_core_file_bytes(const LabCore *core)
     return lab_core_file_bytes_on_disk(core->file);
 }
 
-guint32
-lab_core_page_size(const LabCore *core)
-{
-    return core->page_size;
-}
-
 guint64
 lab_core_memory_bytes(LabCore *core)
 {
@@ -336,22 +273,6 @@ const LabCoreCpu *
 lab_core_cpu(const LabCore *core, guint index)
 {
     return index < core->cpus->len ? &g_array_index(core->cpus, LabCoreCpu, index) : NULL;
-}
-
-guint64
-lab_core_cpu_pc(const LabCoreCpu *cpu)
-{
-    return cpu->arch == LAB_CORE_ARCH_X86_64  ? cpu->x86.rip
-           : cpu->arch == LAB_CORE_ARCH_ARM64 ? cpu->arm64.pc
-                                              : 0;
-}
-
-guint64
-lab_core_cpu_sp(const LabCoreCpu *cpu)
-{
-    return cpu->arch == LAB_CORE_ARCH_X86_64  ? cpu->x86.rsp
-           : cpu->arch == LAB_CORE_ARCH_ARM64 ? cpu->arm64.sp
-                                              : 0;
 }
 
 /* ---- what is missing ---- */

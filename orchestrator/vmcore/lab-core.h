@@ -20,11 +20,6 @@ typedef enum {
     LAB_CORE_ARCH_ARM64,
 } LabCoreArch;
 
-typedef enum {
-    LAB_CORE_FORMAT_ELF,
-    LAB_CORE_FORMAT_KDUMP,
-} LabCoreFormat;
-
 /* How a read went. When it is not OK, the bytes that were not read are zero. */
 typedef enum {
     LAB_CORE_OK,
@@ -50,15 +45,10 @@ lab_core_read_physical(LabCore *core, guint64 address, void *bytes, gsize length
 
 /* Little-endian numbers of 1, 2, 4 or 8 bytes at a virtual address; FALSE leaves '*value' alone. */
 gboolean lab_core_read_number(LabCore *core, guint64 address, gsize size, guint64 *value);
-gboolean lab_core_read_u32(LabCore *core, guint64 address, guint32 *value);
 gboolean lab_core_read_u64(LabCore *core, guint64 address, guint64 *value);
-/* The text at a virtual address up to its end, 'max' bytes or what cannot be read (at least one
- * byte must be readable, else NULL). Its bytes are the dump's: clean it before printing. g_free. */
-char *lab_core_read_string(LabCore *core, guint64 address, gsize max);
 
 /* The physical address of a virtual one; OK, LOST/EXCLUDED (a table is) or BAD_ADDRESS. */
 LabCoreStatus lab_core_translate(LabCore *core, guint64 address, guint64 *physical);
-const char *lab_core_status_text(LabCoreStatus status);
 
 /* ---- vmcoreinfo ---- */
 
@@ -82,14 +72,12 @@ gboolean lab_core_size(LabCore *core, const char *type, guint64 *size);
 
 /* ---- facts ---- */
 
-LabCoreFormat lab_core_format(const LabCore *core);
 /* "ELF", "kdump-compressed (zlib)", "flattened kdump-compressed (lzo)", …; owned by 'core'. */
 const char *lab_core_format_text(const LabCore *core);
 LabCoreArch lab_core_arch(const LabCore *core);
 const char *lab_core_machine(const LabCore *core); /* "x86_64", "aarch64", …; never NULL */
 const char *lab_core_path(const LabCore *core);
 guint64 lab_core_file_bytes(const LabCore *core);
-guint32 lab_core_page_size(const LabCore *core);
 /* Memory of the machine that the dump knows of, and what of it is in the file. */
 guint64 lab_core_memory_bytes(LabCore *core);
 guint64 lab_core_dumped_bytes(LabCore *core);
@@ -124,9 +112,6 @@ typedef struct {
 /* One for each NT_PRSTATUS note of the file, in its order. */
 guint lab_core_n_cpus(const LabCore *core);
 const LabCoreCpu *lab_core_cpu(const LabCore *core, guint index);
-/* Instruction and stack pointer of any architecture; 0 for others. */
-guint64 lab_core_cpu_pc(const LabCoreCpu *cpu);
-guint64 lab_core_cpu_sp(const LabCoreCpu *cpu);
 
 /* ---- what is missing ---- */
 

@@ -8,7 +8,6 @@
 #define STATE_NOLOAD          0x400u /* with UNINTERRUPTIBLE: idle */
 #define STATE_RTLOCK          0x1000u
 #define STATE_FROZEN          0x8000u
-#define PF_KTHREAD            0x00200000u
 #define STEPS_MAX             (4u * LAB_STACK_TASKS_MAX)
 #define PID_DEPTH_MAX         6u
 #define PID_NODES_MAX         65536u
@@ -50,16 +49,15 @@ static LabCoreTask *
 read_task(LabStackKernel *kernel, guint64 address)
 {
     g_autoptr(LabCoreTask) task = g_new0(LabCoreTask, 1);
-    guint64 pid, tgid, cpu, flags, on_cpu;
+    guint64 pid, cpu, on_cpu;
     LabStackMember comm;
 
     task->address = address;
     task->frames = g_ptr_array_new_with_free_func((GDestroyNotify)lab_stack_frame_free);
-    if (!task_field(kernel, address, "pid", &pid) || !task_field(kernel, address, "tgid", &tgid) ||
+    if (!task_field(kernel, address, "pid", &pid) ||
         !lab_stack_member(kernel->types, "task_struct", "comm", &comm))
         return NULL;
     task->pid = (gint32)pid;
-    task->tgid = (gint32)tgid;
     task->comm = lab_stack_text(&kernel->memory, address + comm.offset, (gsize)MIN(comm.size, 64));
     if (!task->comm)
         return NULL;
@@ -68,7 +66,6 @@ read_task(LabStackKernel *kernel, guint64 address)
                         task_field(kernel, address, "cpu", &cpu)
                     ? (gint32)MIN(cpu, LAB_STACK_CPUS_MAX)
                     : -1;
-    task->kernel_thread = task_field(kernel, address, "flags", &flags) && (flags & PF_KTHREAD);
     task->running = task_field(kernel, address, "on_cpu", &on_cpu) && on_cpu != 0;
     task->switched_ms = -1;
     return g_steal_pointer(&task);

@@ -4,6 +4,9 @@
 
 #include <string.h>
 
+#include "lab-core-facts.h"
+#include "lab-json.h"
+
 char *
 lab_core_task_trace(const LabCoreTask *task)
 {
@@ -50,108 +53,50 @@ lab_core_task_judge(const LabCoreTask *task, const char *reason)
     return lab_crash_log_parse(text, strlen(text));
 }
 
-static json_t *
-text_or_null(const char *text)
+static const char *
+state_word(const LabCoreTask *task)
 {
-    return text ? json_string(text) : json_null();
+    static const struct {
+        char letter;
+        const char *word;
+    } words[] = {{'R', "runnable"}, {'S', "sleeping"}, {'D', "blocked"},
+                 {'T', "stopped"},  {'t', "traced"},   {'X', "dead"},
+                 {'Z', "zombie"},   {'P', "parked"},   {'I', "idle"}};
+
+    if (task->running)
+        return "running";
+    for (gsize i = 0; i < G_N_ELEMENTS(words); i++)
+        if (words[i].letter == task->state)
+            return words[i].word;
+    return "unknown";
 }
 
 static json_t *
-number_or_null(gint64 number)
+stack_to_json(const LabCoreTask *task)
 {
-    return number < 0 ? json_null() : json_integer(number);
-}
-
-static json_t *
-frames_to_json(const LabCoreTask *task)
-{
-    json_t *frames = json_array();
-
-    for (guint i = 0; i < task->frames->len; i++) {
-        const LabCrashFrame *frame = task->frames->pdata[i];
-
-        json_array_append_new(frames,
-                              json_pack("{s:s, s:o, s:b, s:o}", "function", frame->function,
-                                        "module", text_or_null(frame->module), "reliable",
-                                        frame->reliable, "stack", text_or_null(frame->stack)));
-    }
-    return frames;
-}
-
-static json_t *
-task_to_json(const LabCoreTask *task, gboolean with_frames)
-{
-    char state[2] = {task->state, '\0'};
-    json_t *json = json_pack("{s:i, s:i, s:s, s:s, s:o, s:b, s:b, s:o}", "pid", task->pid, "tgid",
-                             task->tgid, "comm", task->comm, "state", state, "cpu",
-                             number_or_null(task->cpu), "running", task->running, "kernel_thread",
-                             task->kernel_thread, "switched_ms", number_or_null(task->switched_ms));
-
-    if (with_frames) {
-        json_object_set_new(json, "frames", frames_to_json(task));
-        json_object_set_new(json, "frames_complete", json_boolean(task->complete));
-        json_object_set_new(json, "frames_from", text_or_null(task->how));
-    }
-    return json;
-}
-
-static json_t *
-tasks_to_json(const LabCoreStacks *stacks, gboolean all)
-{
-    json_t *tasks = json_array();
-
-    for (guint i = 0; i < stacks->tasks->len; i++) {
-        const LabCoreTask *task = stacks->tasks->pdata[i];
-
-        if (all || task->running || task->state == 'D' || task == stacks->panic)
-            json_array_append_new(tasks, task_to_json(task, TRUE));
-    }
-    return tasks;
-}
-
-static json_t *
-cpus_to_json(const LabCoreStacks *stacks)
-{
-    json_t *cpus = json_array();
-
-    for (guint i = 0; i < stacks->cpus->len; i++) {
-        const LabStackCpu *cpu = stacks->cpus->pdata[i];
-
-        json_array_append_new(
-            cpus, json_pack("{s:I, s:b, s:b, s:o, s:o}", "cpu", (json_int_t)cpu->number, "online",
-                            cpu->online, "registers", cpu->has_registers, "pid",
-                            cpu->task ? json_integer(cpu->task->pid) : json_null(), "comm",
-                            cpu->task ? json_string(cpu->task->comm) : json_null()));
-    }
-    return cpus;
-}
-
-static json_t *
-facts_to_json(const LabCoreStacks *stacks)
-{
-    json_t *load = stacks->load[0] < 0
-                       ? json_null()
-                       : json_pack("[f, f, f]", (double)stacks->load[0] / 100,
-                                   (double)stacks->load[1] / 100, (double)stacks->load[2] / 100);
-
-    return json_pack(
-        "{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:I, s:I, s:o, s:o}", "release",
-        text_or_null(stacks->release), "version", text_or_null(stacks->version), "hostname",
-        text_or_null(stacks->hostname), "command_line", text_or_null(stacks->command_line),
-        "uptime_ms", number_or_null(stacks->uptime_ms), "load", load, "memory_bytes",
-        number_or_null(stacks->memory_bytes), "tainted", number_or_null(stacks->tainted), "modules",
-        (json_int_t)stacks->n_modules, "tasks", (json_int_t)stacks->tasks->len, "panic_cpu",
-        number_or_null(stacks->panic_cpu), "panic_pid",
-        stacks->panic ? json_integer(stacks->panic->pid) : json_null());
+    return json_pack("{s:s, s:s, s:o, s:i, s:o, s:o, s:b, s:o}", "source", LAB_SOURCE_MEMORY,
+                     "state", state_word(task), "cpu",
+                     task->cpu >= 0 ? json_integer(task->cpu) : json_null(), "pid", task->pid,
+                     "comm", lab_json_text(task->comm), "how", lab_json_text(task->how), "complete",
+                     task->complete, "frames", lab_crash_frames_to_json(task->frames));
 }
 
 json_t *
 lab_core_stacks_to_json(const LabCoreStacks *stacks, gboolean all)
 {
-    json_t *missing = json_array();
+    json_t *array = json_array();
 
-    for (guint i = 0; i < stacks->missing->len; i++)
-        json_array_append_new(missing, json_string(stacks->missing->pdata[i]));
-    return json_pack("{s:o, s:o, s:o, s:o}", "facts", facts_to_json(stacks), "cpus",
-                     cpus_to_json(stacks), "tasks", tasks_to_json(stacks, all), "missing", missing);
+    for (guint i = 0; i < stacks->cpus->len; i++) {
+        const LabStackCpu *cpu = stacks->cpus->pdata[i];
+
+        if (cpu->task)
+            json_array_append_new(array, stack_to_json(cpu->task));
+    }
+    for (guint i = 0; i < stacks->tasks->len; i++) {
+        const LabCoreTask *task = stacks->tasks->pdata[i];
+
+        if (!task->running && (all || task->state == 'D'))
+            json_array_append_new(array, stack_to_json(task));
+    }
+    return array;
 }

@@ -93,7 +93,7 @@ add_unknown(LabStackListing *listing, guint64 address)
     LabCoreTask *task = g_new0(LabCoreTask, 1);
 
     task->address = address;
-    task->pid = task->tgid = UNKNOWN_PID;
+    task->pid = UNKNOWN_PID;
     task->comm = g_strdup("?");
     task->state = '?';
     task->switched_ms = -1;
@@ -153,7 +153,7 @@ join_notes(LabStackKernel *kernel, LabCoreStacks *stacks)
                 }
         }
         if (note && cpu->task && cpu->task->pid == UNKNOWN_PID && !source->notes_from_host)
-            ((LabCoreTask *)cpu->task)->pid = ((LabCoreTask *)cpu->task)->tgid = note->pid;
+            ((LabCoreTask *)cpu->task)->pid = note->pid;
         if (note) {
             memcpy(cpu->regs, note->regs, sizeof cpu->regs);
             cpu->has_registers = TRUE;
@@ -206,7 +206,7 @@ name_unknown(LabCoreStacks *stacks)
         LabCoreTask *task = stacks->tasks->pdata[i];
 
         if (task->pid == UNKNOWN_PID)
-            task->pid = task->tgid = -1;
+            task->pid = -1;
     }
 }
 

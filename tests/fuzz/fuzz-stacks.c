@@ -76,7 +76,7 @@ LLVMFuzzerTestOneInput(const guint8 *data, gsize size)
     for (guint i = 0; i < stacks->tasks->len; i++)
         check_task(stacks->tasks->pdata[i]);
     json = lab_core_stacks_to_json(stacks, TRUE);
-    g_assert(json_is_object(json));
+    g_assert(json_is_array(json));
     json_decref(json);
     return 0;
 }
