@@ -59,3 +59,11 @@ lab_verb_send(json_t *event)
         lab_fd_write_all(EVENT_FD, text, strlen(text), NULL);
     json_decref(event);
 }
+
+void
+lab_verb_on_progress(const char *text, guint64 done, guint64 total, gpointer data)
+{
+    lab_verb_send(json_pack("{s:s, s:o, s:I, s:I}", "event", "progress", "text",
+                            lab_json_text(text), "done", (json_int_t)done, "total",
+                            (json_int_t)total));
+}

@@ -12,3 +12,6 @@ json_t *lab_verb_read_request(int argc, char **argv, GError **error);
 
 /* Writes one line to fd 3 and frees 'event'. Nobody listening (a worker run by hand) is fine. */
 void lab_verb_send(json_t *event);
+
+/* Sends "progress"; a progress callback of the kernel room ('data' is not used). */
+void lab_verb_on_progress(const char *text, guint64 done, guint64 total, gpointer data);

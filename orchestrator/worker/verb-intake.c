@@ -11,14 +11,6 @@
 #include "lab-verb-io.h"
 #include "lab-verbs.h"
 
-static void
-on_progress(const char *text, guint64 done, guint64 total, gpointer data)
-{
-    lab_verb_send(json_pack("{s:s, s:o, s:I, s:I}", "event", "progress", "text",
-                            lab_json_text(text), "done", (json_int_t)done, "total",
-                            (json_int_t)total));
-}
-
 static gboolean
 run(int argc, char **argv, GError **error)
 {
@@ -26,7 +18,7 @@ run(int argc, char **argv, GError **error)
     g_autoptr(json_t) request = NULL;
     g_auto(GStrv) sources = NULL;
     g_autoptr(LabKernel) kernel = NULL;
-    LabIntakeOptions options = {.progress = on_progress};
+    LabIntakeOptions options = {.progress = lab_verb_on_progress};
 
     request = lab_verb_read_request(argc, argv, error);
     if (!request)

@@ -12,14 +12,6 @@
 #include "lab-verb-io.h"
 #include "lab-verbs.h"
 
-static void
-on_progress(const char *text, guint64 done, guint64 total, gpointer data)
-{
-    lab_verb_send(json_pack("{s:s, s:o, s:I, s:I}", "event", "progress", "text",
-                            lab_json_text(text), "done", (json_int_t)done, "total",
-                            (json_int_t)total));
-}
-
 static gboolean
 run(int argc, char **argv, GError **error)
 {
@@ -29,7 +21,7 @@ run(int argc, char **argv, GError **error)
     g_auto(GStrv) patches = lab_json_to_strv(lab_json_member(request, "patches"));
     g_autofree char *base = g_build_filename(paths->images, "configs", "guest.config", NULL);
     g_autoptr(LabKernel) kernel = NULL;
-    LabBuildOptions options = {.progress = on_progress};
+    LabBuildOptions options = {.progress = lab_verb_on_progress};
     gboolean cached = FALSE;
 
     if (!request)
