@@ -202,11 +202,11 @@ set_missing(json_t *attributes, GMatchInfo *match, const char *name)
         json_object_set_new(attributes, name, lab_json_text(value));
 }
 
-static void
-append_once(json_t *attributes, const char *name, const char *value)
+void
+lab_crash_attribute_append(json_t *attributes, const char *name, json_t *value)
 {
     json_t *list = json_object_get(attributes, name);
-    g_autoptr(json_t) made = lab_json_text(value);
+    g_autoptr(json_t) made = value;
 
     if (!list) {
         list = json_array();
@@ -217,6 +217,12 @@ append_once(json_t *attributes, const char *name, const char *value)
             return;
     if (json_array_size(list) < LIST_MAX)
         json_array_append(list, made);
+}
+
+static void
+append_text(json_t *attributes, const char *name, const char *value)
+{
+    lab_crash_attribute_append(attributes, name, lab_json_text(value));
 }
 
 /* --- lists --- */
@@ -233,9 +239,9 @@ read_lock(json_t *attributes, const char *line)
     if (!close || close - open > 120)
         return;
     name = g_strndup(open + 2, close - open - 2);
-    append_once(attributes, "locks", name);
+    append_text(attributes, "locks", name);
     if (held && strchr(line, '#') && g_ascii_isdigit(line[strspn(line, " #")]))
-        append_once(attributes, "held_locks", name);
+        append_text(attributes, "held_locks", name);
 }
 
 /* Modules whose mark says that they are not the distribution's: "oomk(OE+)". */
@@ -250,7 +256,7 @@ read_modules(json_t *attributes, const char *line)
     words = g_strsplit(list + strlen("Modules linked in:"), " ", 512);
     for (gsize i = 0; words[i]; i++)
         if (strchr(words[i], '(') && strchr(words[i], ')') && !strstr(words[i], "unloaded"))
-            append_once(attributes, "tainting_modules", words[i]);
+            append_text(attributes, "tainting_modules", words[i]);
 }
 
 /* "page flags: 0x60(lru|active)" after "bad because of flags:". */
@@ -265,7 +271,7 @@ read_bad_flags(json_t *attributes, const char *line)
     flags = g_strsplit_set(open + 1, "|)", LIST_MAX);
     for (gsize i = 0; flags[i]; i++)
         if (*flags[i])
-            append_once(attributes, "bad_page_flags", flags[i]);
+            append_text(attributes, "bad_page_flags", flags[i]);
 }
 
 /* --- derived --- */
@@ -393,7 +399,7 @@ explain_taint(json_t *attributes)
             if (taints[i].letter == *p && !strchr(letters, *p)) {
                 letters[n++] = *p;
                 letters[n] = '\0';
-                append_once(attributes, "taint_meaning", taints[i].meaning);
+                append_text(attributes, "taint_meaning", taints[i].meaning);
             }
     }
     if (n)
@@ -419,14 +425,14 @@ explain_mode(json_t *attributes)
         g_auto(GStrv) names = g_strsplit(gfp, "|", LIST_MAX);
 
         for (gsize i = 0; names[i]; i++)
-            append_once(attributes, "gfp_flags", names[i]);
+            append_text(attributes, "gfp_flags", names[i]);
         json_object_del(attributes, "gfp");
     } else if (mode && release && (release[0] == '3' || release[0] == '2') && release[1] == '.') {
         guint64 value = g_ascii_strtoull(mode, NULL, 16);
 
         for (gsize i = 0; i < G_N_ELEMENTS(bits); i++)
             if (value & (G_GUINT64_CONSTANT(1) << i))
-                append_once(attributes, "gfp_flags", bits[i]);
+                append_text(attributes, "gfp_flags", bits[i]);
     }
 }
 

@@ -424,24 +424,14 @@ add_fact(json_t *attributes, gsize index, const char *value)
 {
     const char *name = facts[index].attribute;
     gboolean number = facts[index].kind == NUMBER || facts[index].kind == NUMBERS;
-    g_autoptr(json_t) made = number ? json_integer(g_ascii_strtoll(value, NULL, 10))
-                                    : lab_json_text(value);
-    json_t *list = json_object_get(attributes, name);
+    json_t *made = number ? json_integer(g_ascii_strtoll(value, NULL, 10)) : lab_json_text(value);
 
-    if (facts[index].kind == NUMBER || facts[index].kind == TEXT) {
-        if (!list)
-            json_object_set(attributes, name, made);
-        return;
-    }
-    if (!list) {
-        list = json_array();
-        json_object_set_new(attributes, name, list);
-    }
-    for (gsize i = 0; i < json_array_size(list); i++)
-        if (json_equal(json_array_get(list, i), made))
-            return;
-    if (json_array_size(list) < 16)
-        json_array_append(list, made);
+    if (facts[index].kind == NUMBERS || facts[index].kind == TEXTS)
+        lab_crash_attribute_append(attributes, name, made);
+    else if (!json_object_get(attributes, name))
+        json_object_set_new(attributes, name, made);
+    else
+        json_decref(made);
 }
 
 void

@@ -337,6 +337,8 @@ void lab_crash_salvage_log(LabCrashSalvage *salvage, LabCrashLog *log);
 
 /* Reads the facts of a report's lines (header first) into 'attributes'. */
 void lab_crash_attributes_read(json_t *attributes, const GPtrArray *lines);
+/* Adds 'value' (stolen) to the list 'name', once, up to a limit. */
+void lab_crash_attribute_append(json_t *attributes, const char *name, json_t *value);
 /* Did several CPUs write their registers at once? */
 gboolean lab_crash_lines_interleave(const GPtrArray *lines);
 
