@@ -2,6 +2,7 @@
 /* What comes before a log's words and between them changes nothing of what is read from it. */
 #include <string.h>
 
+#include "golden.h"
 #include "lab-crash-private.h"
 #include "lab-crash.h"
 #include "lab-json.h"
@@ -463,34 +464,7 @@ read_form(const char *text, gsize length)
 static void
 test_golden(void)
 {
-    g_autofree char *directory =
-        g_test_build_filename(G_TEST_DIST, "..", "golden", "crash-input", NULL);
-    g_autoptr(GDir) dir = g_dir_open(directory, 0, NULL);
-    const char *name;
-    guint n = 0;
-
-    g_assert_nonnull(dir);
-    while ((name = g_dir_read_name(dir))) {
-        g_autofree char *path = g_build_filename(directory, name, NULL);
-        g_autofree char *wanted_path = NULL;
-        g_autofree char *text = NULL;
-        g_autofree char *wanted = NULL;
-        g_autofree char *got = NULL;
-        gsize length;
-
-        if (!g_str_has_suffix(name, ".log"))
-            continue;
-        n++;
-        wanted_path = g_strdup_printf("%.*s.json", (int)strlen(path) - 4, path);
-        g_assert_true(g_file_get_contents(path, &text, &length, NULL));
-        got = read_form(text, length);
-        if (g_strcmp0(g_getenv("LAB_TEST_REGENERATE"), "1") == 0)
-            g_assert_true(g_file_set_contents(wanted_path, got, -1, NULL));
-        g_test_message("%s", name);
-        g_assert_true(g_file_get_contents(wanted_path, &wanted, NULL, NULL));
-        g_assert_cmpstr(got, ==, wanted);
-    }
-    g_assert_cmpuint(n, >=, 40);
+    g_assert_cmpuint(golden_check_logs("crash-input", read_form), >=, 40);
 }
 
 int

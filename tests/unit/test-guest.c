@@ -6,6 +6,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "golden.h"
 #include "lab-console.h"
 #include "lab-domain.h"
 #include "lab-dump-level.h"
@@ -211,20 +212,6 @@ test_console_speed(Fixture *f, gconstpointer data)
     g_assert_cmpfloat(seconds, <, 2.0);
 }
 
-static void
-check_golden(const char *name, const char *text)
-{
-    g_autofree char *path = g_test_build_filename(G_TEST_DIST, "..", "golden", "guest", name, NULL);
-    g_autofree char *wanted = NULL;
-    g_autoptr(GError) error = NULL;
-
-    if (g_getenv("LAB_TEST_REGENERATE"))
-        g_assert_true(lab_file_write(AT_FDCWD, path, text, -1, 0644, NULL));
-    wanted = lab_file_read(AT_FDCWD, path, 1u << 20, NULL, &error);
-    g_assert_no_error(error);
-    g_assert_cmpstr(text, ==, wanted);
-}
-
 static const LabDomainSpec plain_domain = {
     .name = "kreglab-1-1",
     .kernel = "/run/g1/kernel",
@@ -244,7 +231,7 @@ test_domain_plain(void)
 
     spec.shape = &shape;
     xml = lab_domain_xml(&spec, NULL);
-    check_golden("domain-plain.xml", xml);
+    golden_check("guest", "domain-plain.xml", xml);
 }
 
 static void
@@ -269,7 +256,7 @@ test_domain_full(void)
     spec.disks = disks;
     spec.scsi_disk = "/run/g1/scsi";
     xml = lab_domain_xml(&spec, NULL);
-    check_golden("domain-full.xml", xml);
+    golden_check("guest", "domain-full.xml", xml);
 }
 
 static void
