@@ -95,7 +95,7 @@ const LabVerb lab_verb_run = {
                    "without it.\n"
                    "Ctrl-C once stops in order, twice at once; 'kreglab resume' goes on.",
     .max_args = 1,
-    .options = {lab_plan_options, options, lab_drive_options},
+    .options = {lab_plan_options, lab_guest_options, options, lab_drive_options},
     .hints = {LAB_HINT_FILE},
     .run = cmd_run,
 };

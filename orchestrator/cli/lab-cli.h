@@ -77,7 +77,7 @@ struct LabVerb {
     const char *summary;         /* one line, lower case, no full stop */
     const char *synopsis;        /* what follows the options: "RUN/CELL DIR"; or NULL */
     const char *description;     /* paragraphs for --help; or NULL */
-    const LabOption *options[4]; /* tables, NULL after the last: shared ones beside own ones */
+    const LabOption *options[6]; /* tables, NULL after the last: shared ones beside own ones */
     const LabVerb *subverbs;     /* array ended by name NULL; then there is no 'run' */
     int min_args, max_args;      /* max_args -1: any number */
     LabHint hints[4];            /* of the arguments; the last one set goes for those after it */

@@ -59,13 +59,13 @@ matching_items(const LabChange *change, const GRegex *regex)
     json_t *items = json_array();
 
     for (guint i = 0; i < change->items->len; i++)
-        if (g_regex_match(regex, change->items->pdata[i], 0, NULL))
+        if (!regex || g_regex_match(regex, change->items->pdata[i], 0, NULL))
             json_array_append_new(items, lab_json_text(change->items->pdata[i]));
     return items;
 }
 
 static json_t *
-changes_json(const GPtrArray *changes, const GRegex *regex)
+entries_json(const GPtrArray *changes, const GRegex *regex)
 {
     json_t *entries = json_array();
 
@@ -81,8 +81,23 @@ changes_json(const GPtrArray *changes, const GRegex *regex)
     return entries;
 }
 
-static void
-print_changes(const json_t *entries)
+json_t *
+lab_kernel_changes(const LabKernel *a, const LabKernel *b, const GRegex *regex, GError **error)
+{
+    g_autoptr(GPtrArray) log = lab_changelog_load(b, error);
+    g_autoptr(GPtrArray) changes = g_ptr_array_new();
+
+    if (!log)
+        return NULL;
+    if (!lab_changelog_since(log, a, changes)) {
+        set_no_line(a, b, log, error);
+        return NULL;
+    }
+    return entries_json(changes, regex);
+}
+
+void
+lab_kernel_print_changes(const json_t *entries)
 {
     size_t i, n;
     json_t *entry, *item;
@@ -105,21 +120,14 @@ lab_kernel_cmd_changes(LabCli *cli, GError **error)
     const LabKernel *a = all ? find_one(all, cli->args[0], error) : NULL;
     const LabKernel *b = a ? find_one(all, cli->args[1], error) : NULL;
     g_autoptr(GRegex) regex = b ? grep_regex(cli, error) : NULL;
-    g_autoptr(GPtrArray) log = regex ? lab_changelog_load(b, error) : NULL;
-    g_autoptr(GPtrArray) changes = g_ptr_array_new();
-    g_autoptr(json_t) entries = NULL;
+    g_autoptr(json_t) entries = regex ? lab_kernel_changes(a, b, regex, error) : NULL;
 
-    if (!log)
+    if (!entries)
         return LAB_EXIT_CONFIG;
-    if (!lab_changelog_since(log, a, changes)) {
-        set_no_line(a, b, log, error);
-        return LAB_EXIT_CONFIG;
-    }
-    entries = changes_json(changes, regex);
     if (lab_cli_flag(cli, "json"))
         lab_cli_print_json(
             json_pack("{s:s, s:s, s:O}", "from", a->id, "to", b->id, "entries", entries));
     else
-        print_changes(entries);
+        lab_kernel_print_changes(entries);
     return LAB_EXIT_OK;
 }

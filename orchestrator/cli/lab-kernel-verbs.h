@@ -4,6 +4,7 @@
 
 #include "lab-catalogue.h"
 #include "lab-cli.h"
+#include "lab-kernel.h"
 
 /* PATHS' images/kernels.yaml. */
 LabCatalogue *lab_kernel_catalogue(const LabPaths *paths, GError **error);
@@ -16,6 +17,13 @@ char **lab_kernel_add_sources(LabCli *cli, LabCatalogue **catalogue,
 
 /* After a catalogue's kernel could not be fetched: what to bring, on stderr. */
 void lab_kernel_add_failed(const LabCatalogueEntry *entry);
+
+/* What changed from A to B, newest first: [{"version","date","items":[TEXT]}], with 'regex' only
+ * the items that match. New reference. NULL: B has no changelog, or it does not have A's version.
+ */
+json_t *
+lab_kernel_changes(const LabKernel *a, const LabKernel *b, const GRegex *regex, GError **error);
+void lab_kernel_print_changes(const json_t *entries);
 
 int lab_kernel_cmd_catalogue(LabCli *cli, GError **error);
 int lab_kernel_cmd_changes(LabCli *cli, GError **error);

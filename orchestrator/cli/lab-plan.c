@@ -24,6 +24,10 @@ const LabOption lab_plan_options[] = {
      .max = 100000},
     {"matrix", 'm', LAB_OPTION_STRING, "FILE", "read matrix.yaml; other options go over it",
      .hint = LAB_HINT_FILE},
+    {NULL},
+};
+
+const LabOption lab_guest_options[] = {
     {"timeout", 0, LAB_OPTION_DURATION, "TIME",
      "the stressor's deadline (default: its duration and 60s)"},
     {"append", 0, LAB_OPTION_STRINGS, "TEXT",
@@ -144,16 +148,12 @@ replace_text(char **to, const char *from)
     *to = g_strdup(from);
 }
 
-static void
-apply_options(LabMatrix *matrix, const LabCli *cli)
+void
+lab_plan_apply_guest_options(LabMatrix *matrix, const LabCli *cli)
 {
     g_autofree char *append = g_strjoinv(" ", (char **)lab_cli_strings(cli, "append"));
     g_autofree char *cmdline = NULL;
 
-    replace_strings(&matrix->kernels, lab_cli_strings(cli, "kernel"));
-    replace_strings(&matrix->recipes, lab_cli_strings(cli, "recipe"));
-    replace_strings(&matrix->variants, lab_cli_strings(cli, "variant"));
-    matrix->repeat = (int)lab_cli_int(cli, "repeat", matrix->repeat);
     matrix->cpus = (int)lab_cli_int(cli, "cpus", matrix->cpus);
     if (lab_cli_given(cli, "memory"))
         matrix->memory_bytes = lab_cli_size_bytes(cli, "memory");
@@ -171,6 +171,16 @@ apply_options(LabMatrix *matrix, const LabCli *cli)
     replace_text(&matrix->keep_dumps, lab_cli_string(cli, "keep-dumps"));
     if (lab_cli_flag(cli, "no-kdump"))
         matrix->kdump = FALSE;
+}
+
+static void
+apply_options(LabMatrix *matrix, const LabCli *cli)
+{
+    replace_strings(&matrix->kernels, lab_cli_strings(cli, "kernel"));
+    replace_strings(&matrix->recipes, lab_cli_strings(cli, "recipe"));
+    replace_strings(&matrix->variants, lab_cli_strings(cli, "variant"));
+    matrix->repeat = (int)lab_cli_int(cli, "repeat", matrix->repeat);
+    lab_plan_apply_guest_options(matrix, cli);
 }
 
 /* Files that a matrix names are looked for beside it. */

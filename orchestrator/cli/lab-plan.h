@@ -12,8 +12,12 @@ GPtrArray *lab_plan_recipes(const LabPaths *paths, GError **error);
 /* One recipe: a name of the above, or the path of a folder (something with a '/'). */
 LabRecipe *lab_plan_find_recipe(const LabPaths *paths, const char *name, GError **error);
 
-/* --kernel, --recipe, --matrix and the rest: beside a verb's own options. */
+/* What runs (--kernel, --recipe, --matrix …), and in what guest: beside a verb's own options. */
 extern const LabOption lab_plan_options[];
+extern const LabOption lab_guest_options[];
+
+/* Lays what lab_guest_options say over 'matrix'. */
+void lab_plan_apply_guest_options(LabMatrix *matrix, const LabCli *cli);
 
 typedef struct {
     LabMatrix *matrix;
