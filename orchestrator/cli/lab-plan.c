@@ -43,6 +43,8 @@ const LabOption lab_guest_options[] = {
      "load the kernel as a distribution does, or straight through PVH (default: bzimage)",
      .choices = lab_boot_words},
     {"no-kdump", 0, LAB_OPTION_FLAG, NULL, "load no capture kernel"},
+    {"cold", 0, LAB_OPTION_FLAG, NULL,
+     "boot a guest for every cell instead of cloning one that is booted"},
     {"keep-dumps", 0, LAB_OPTION_STRING, "WHICH", "vmcores to keep (default: first-per-signature)",
      .choices = lab_keep_dumps_words},
     {NULL},
@@ -171,6 +173,8 @@ lab_plan_apply_guest_options(LabMatrix *matrix, const LabCli *cli)
     replace_text(&matrix->keep_dumps, lab_cli_string(cli, "keep-dumps"));
     if (lab_cli_flag(cli, "no-kdump"))
         matrix->kdump = FALSE;
+    if (lab_cli_flag(cli, "cold"))
+        matrix->cold = TRUE;
 }
 
 static void

@@ -235,6 +235,12 @@ local_end_stray(const LabJournalCell *cell, GError **error)
     return TRUE;
 }
 
+/* Each worker ends with its cell. */
+static void
+local_finish(void)
+{
+}
+
 const LabExecutor lab_executor_local = {
     .name = "local",
     .summary = "workers on this machine",
@@ -242,4 +248,5 @@ const LabExecutor lab_executor_local = {
     .stop = local_stop,
     .identify = local_identify,
     .end_stray = local_end_stray,
+    .finish = local_finish,
 };

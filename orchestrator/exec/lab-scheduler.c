@@ -216,7 +216,7 @@ start_cell(LabScheduler *scheduler, const LabRunCell *cell, GError **error)
 {
     g_autoptr(LabCell) whole = lab_run_read_cell(scheduler->run, cell, error);
     g_autofree char *directory = lab_run_cell_directory(scheduler->run, cell);
-    LabTaskRequest request = {scheduler->paths, directory};
+    LabTaskRequest request = {.paths = scheduler->paths, .directory = directory};
     gboolean keep = g_str_equal(scheduler->keep_dumps, "all");
     LabSlot *slot;
 

@@ -56,6 +56,8 @@ static const LabField cell_fields[] = {
     TEXT("replay", replay),
     TEXT("keep_dumps", keep_dumps, .fallback = "first-per-signature",
          .choices = lab_keep_dumps_words),
+    {"templates", LAB_FIELD_INT, offsetof(LabCell, templates), "", .fallback = "2", .min = 1},
+    TEXT("cold_why", cold_why),
     {NULL},
 };
 const LabSchema lab_cell_table = {"cell", sizeof(LabCell), cell_fields, NULL};
@@ -166,6 +168,12 @@ lab_cell_compute_id(LabCell *cell)
     g_autoptr(GChecksum) checksum = lab_cell_id_begin(cell);
 
     lab_cell_id_finish(cell, checksum);
+}
+
+int
+lab_cell_template_index(const LabCell *cell)
+{
+    return (MAX(cell->repetition, 1) - 1) % MAX(cell->templates, 1);
 }
 
 /* Appends NAME=VALUE; takes 'value'. */

@@ -53,6 +53,8 @@ struct LabCell {
     char *connect_uri; /* NULL: the embedded driver */
     char *replay;      /* directory of a replay guest; NULL: a real one */
     char *keep_dumps;  /* "first-per-signature", "all", "none" */
+    int templates;     /* booted guests that repetitions are spread over when they run warm */
+    char *cold_why;    /* why it never runs from a clone, in words; NULL: it may */
     /* Whose repetition it is: all but id, run and repetition is that cell's, which owns it and
      * lives longer. NULL: everything is its own. */
     const LabCell *like;
@@ -78,6 +80,9 @@ void lab_cell_id_finish(LabCell *cell, const GChecksum *begun);
 /* Another repetition of 'like', which has to live longer, for matrices of 100 000 cells: it has its
  * own id and run, all else is shared. 'begun' is of lab_cell_id_begin. */
 LabCell *lab_cell_repeat(const LabCell *like, int repetition, const GChecksum *begun);
+
+/* Which of the cell's templates this repetition is a clone of: from 0. */
+int lab_cell_template_index(const LabCell *cell);
 
 /* What a stressor finds in its environment, as NAME=VALUE: KREGLAB_DURATION (seconds, rounded up;
  * absent without a duration), KREGLAB_CPUS, KREGLAB_MEMORY_MB, KREGLAB_NODES, KREGLAB_RELEASE,

@@ -254,6 +254,8 @@ apply_recipe(LabCell *cell, const LabRecipe *recipe)
         g_ptr_array_add(cell->detectors, lab_schema_copy(&lab_detector_table, detector));
     }
     cell->ends_in_panic = recipe->ends_in_panic;
+    if (!recipe->warm)
+        cell->cold_why = g_strdup("the recipe says 'warm: false'");
     cell->kdump = recipe->kdump;
     cell->deadlines.run_ms = recipe->stressor.duration_ms + RUN_MARGIN_MS;
     if (recipe->run_timeout_ms > 0)
@@ -280,6 +282,13 @@ apply_matrix(LabCell *cell, const LabMatrix *matrix)
     override_text(&cell->connect_uri, matrix->connect_uri);
     override_text(&cell->replay, matrix->replay);
     override_text(&cell->keep_dumps, matrix->keep_dumps);
+    cell->templates = matrix->templates;
+    if (matrix->replay)
+        override_text(&cell->cold_why, "a recording is played");
+    else if (matrix->connect_uri)
+        override_text(&cell->cold_why, "libvirt is not the embedded one");
+    else if (matrix->cold)
+        override_text(&cell->cold_why, "the run is cold");
 }
 
 static void

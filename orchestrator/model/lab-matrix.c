@@ -85,6 +85,12 @@ static const LabField matrix_fields[] = {
      "vmcores to keep (default: first-per-signature)", .choices = lab_keep_dumps_words},
     {"kdump", LAB_FIELD_BOOL, offsetof(LabMatrix, kdump),
      "false: no capture kernel, whatever the recipe says", .fallback = "true"},
+    {"cold", LAB_FIELD_BOOL, offsetof(LabMatrix, cold),
+     "true: boot a guest for every cell instead of cloning one that is booted",
+     .fallback = "false"},
+    {"templates", LAB_FIELD_INT, offsetof(LabMatrix, templates),
+     "booted guests that the repetitions of a cell are clones of, in turn", .fallback = "2",
+     .min = 1, .max = 64},
     {NULL},
 };
 const LabSchema lab_matrix_table = {"matrix", sizeof(LabMatrix), matrix_fields, "matrix.yaml"};

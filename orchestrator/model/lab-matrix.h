@@ -18,6 +18,8 @@ typedef struct {
     guint64 memory_bytes;                                         /* 0: the recipe's */
     int cpus;                                                     /* 0: the recipe's */
     gboolean kdump; /* FALSE: no capture kernel, whatever the recipe says */
+    gboolean cold;  /* boot every guest, whatever the recipe says */
+    int templates;  /* booted guests that the repetitions of a cell are spread over; default 2 */
 } LabMatrix;
 
 typedef struct {

@@ -167,6 +167,8 @@ static const LabSchema timeouts_table = {"timeouts", 0, timeout_fields, NULL};
         {"timeouts", LAB_FIELD_STRUCT, 0, "deadlines", .schema = &timeouts_table},                 \
         {"kdump", LAB_FIELD_BOOL, offsetof(LabRecipe, kdump), "reserve and load a capture kernel", \
          .fallback = "true"},                                                                      \
+        {"warm", LAB_FIELD_BOOL, offsetof(LabRecipe, warm),                                        \
+         "false: every cell boots a guest of its own (early boot, timing)", .fallback = "true"},   \
     {                                                                                              \
         "ends_in_panic", LAB_FIELD_BOOL, offsetof(LabRecipe, ends_in_panic),                       \
             "a panic is what it waits for", .fallback = "false"                                    \

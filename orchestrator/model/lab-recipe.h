@@ -118,6 +118,7 @@ typedef struct {
     gint64 run_timeout_ms;  /* 0: duration + the lab's default */
     gboolean kdump;         /* reserve and load a capture kernel; default TRUE */
     gboolean ends_in_panic; /* a panic is what it waits for */
+    gboolean warm;          /* may run from a clone of a booted guest; default TRUE */
 } LabRecipe;
 
 /* Loads and checks directory/recipe.yaml; every mistake is in the error, one a line, as
