@@ -88,6 +88,17 @@ void verb_sysrq(Request *request);
 void verb_watchdog(Request *request);
 void verb_power(Request *request) __attribute__((noreturn));
 void verb_load_capture(Request *request);
+bool capture_is_loaded(void);
+
+/* clone.c */
+void verb_template(Request *request);
+void verb_clone(Request *request);
+
+/* Both 0 or an errno. The offset is how far the clock was off; 'credited' says whether the kernel
+ * counted the bytes as entropy (else it only stirred them in). */
+#define ENTROPY_MAX 512
+int clock_set(int64_t time_ns, int64_t *offset_ns);
+int entropy_stir(const void *bytes, size_t length, bool *credited);
 
 /* Reads at most size - 1 bytes of a file and ends them with NUL; the length, or -errno. */
 ssize_t file_read(const char *path, char *buffer, size_t size);

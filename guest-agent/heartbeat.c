@@ -14,7 +14,7 @@ static void *
 beat(void *unused)
 {
     struct sched_param param = {.sched_priority = 1};
-    struct timespec next;
+    struct timespec next, now;
     json_int_t n = 0;
 
     pthread_setschedparam(pthread_self(), SCHED_RR, &param);
@@ -25,6 +25,11 @@ beat(void *unused)
         next.tv_sec++;
         while (clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &next, NULL) != 0)
             ;
+        /* Time may have leapt over the sleep of a guest that was stopped or saved: the beats that
+         * are missed are not made up for. */
+        clock_gettime(CLOCK_MONOTONIC, &now);
+        if (now.tv_sec > next.tv_sec)
+            next = now;
         if (watchdog >= 0)
             (void)!write(watchdog, "\0", 1);
         if (port_connected())

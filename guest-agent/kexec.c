@@ -71,8 +71,8 @@ crash_size(void)
     return file_read("/sys/kernel/kexec_crash_size", text, sizeof text) > 0 ? atoll(text) : -1;
 }
 
-static bool
-is_loaded(void)
+bool
+capture_is_loaded(void)
 {
     char text[8];
 
@@ -125,7 +125,7 @@ verb_load_capture(Request *request)
                                  "%skexec -c: ", used > 0 ? "; " : "");
         result = tool_load(cmdline, errors + used, sizeof errors - used);
     }
-    if (result == 0 && !is_loaded()) {
+    if (result == 0 && !capture_is_loaded()) {
         result = EIO;
         snprintf(errors, sizeof errors, "%s said yes, kexec_crash_loaded is 0", method);
     }

@@ -212,54 +212,67 @@ verb_metrics(Request *request)
     answer_ok(request, answer);
 }
 
+int
+clock_set(int64_t time_ns, int64_t *offset_ns)
+{
+    struct timespec now, then = {.tv_sec = time_ns / 1000000000, .tv_nsec = time_ns % 1000000000};
+
+    clock_gettime(CLOCK_REALTIME, &now);
+    *offset_ns = time_ns - ((int64_t)now.tv_sec * 1000000000 + now.tv_nsec);
+    return clock_settime(CLOCK_REALTIME, &then) < 0 ? errno : 0;
+}
+
 void
 verb_clock(Request *request)
 {
-    int64_t wanted = request_int(request, "time_ns", -1);
-    struct timespec now, then = {.tv_sec = wanted / 1000000000, .tv_nsec = wanted % 1000000000};
+    int64_t wanted = request_int(request, "time_ns", -1), offset_ns = 0;
+    int result = wanted < 0 ? EINVAL : clock_set(wanted, &offset_ns);
 
-    clock_gettime(CLOCK_REALTIME, &now);
     if (wanted < 0)
         answer_error(request, EINVAL, "clock needs time_ns");
-    else if (clock_settime(CLOCK_REALTIME, &then) < 0)
-        answer_error(request, errno, "setting the clock: %s", strerror(errno));
+    else if (result != 0)
+        answer_error(request, result, "setting the clock: %s", strerror(result));
     else
-        answer_ok(request, json_pack("{s:I}", "offset_ns",
-                                     (json_int_t)(wanted - ((int64_t)now.tv_sec * 1000000000 +
-                                                            now.tv_nsec))));
+        answer_ok(request, json_pack("{s:I}", "offset_ns", (json_int_t)offset_ns));
 }
 
 #ifndef RNDRESEEDCRNG
 #define RNDRESEEDCRNG _IO('R', 0x07) /* in v4.17 */
 #endif
 
-void
-verb_entropy(Request *request)
+int
+entropy_stir(const void *bytes, size_t length, bool *credited)
 {
     struct {
         int entropy_count;
         int buf_size;
-        uint8_t buf[512];
-    } pool = {0};
+        uint8_t buf[ENTROPY_MAX];
+    } pool = {.entropy_count = (int)length * 8, .buf_size = (int)length};
     int fd = open("/dev/urandom", O_WRONLY | O_CLOEXEC);
-    bool credited;
 
-    if (request->length == 0 || request->length > sizeof pool.buf || fd < 0) {
-        answer_error(request, request->length == 0 || fd >= 0 ? EINVAL : errno,
-                     "entropy needs 1 to 512 bytes and /dev/urandom");
-        if (fd >= 0)
-            close(fd);
-        return;
-    }
-    pool.entropy_count = (int)request->length * 8;
-    pool.buf_size = (int)request->length;
-    memcpy(pool.buf, request->data, request->length);
-    credited = ioctl(fd, RNDADDENTROPY, &pool) == 0;
-    if (!credited)
-        (void)!write(fd, pool.buf, request->length);
+    if (fd < 0)
+        return errno;
+    memcpy(pool.buf, bytes, length);
+    *credited = ioctl(fd, RNDADDENTROPY, &pool) == 0;
+    if (!*credited)
+        (void)!write(fd, pool.buf, length);
     ioctl(fd, RNDRESEEDCRNG);
     close(fd);
-    answer_ok(request, json_pack("{s:b}", "credited", credited));
+    return 0;
+}
+
+void
+verb_entropy(Request *request)
+{
+    bool fits = request->length > 0 && request->length <= ENTROPY_MAX, credited = false;
+    int result = fits ? entropy_stir(request->data, request->length, &credited) : EINVAL;
+
+    if (!fits)
+        answer_error(request, EINVAL, "entropy needs 1 to %d bytes", ENTROPY_MAX);
+    else if (result != 0)
+        answer_error(request, result, "/dev/urandom: %s", strerror(result));
+    else
+        answer_ok(request, json_pack("{s:b}", "credited", credited));
 }
 
 void

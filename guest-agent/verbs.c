@@ -34,6 +34,8 @@ static const Verb verbs[] = {
     {"metrics", RUN_NOW, verb_metrics},
     {"load-capture", RUN_QUEUED, verb_load_capture},
     {"clock", RUN_NOW, verb_clock},
+    {"clone", RUN_NOW, verb_clone},
+    {"template", RUN_NOW, verb_template},
     {"entropy", RUN_NOW, verb_entropy},
     {"sysrq", RUN_THREAD, verb_sysrq},
     {"watchdog", RUN_NOW, verb_watchdog},

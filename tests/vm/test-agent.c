@@ -454,6 +454,39 @@ check_nonsense(Vm *vm)
     assert_answer(vm_ask(vm, json_pack("{s:s}", "verb", "hello"), NULL, 0), 0);
 }
 
+/* As the host does it with a template and its clones, but for the saving. */
+static void
+check_clone(Vm *vm)
+{
+    g_autoptr(LabAgentMessage) template = NULL;
+    g_autoptr(LabAgentMessage) clone = NULL;
+    g_autoptr(LabAgentMessage) beat = NULL;
+    g_autofree char *text = NULL;
+    int status;
+
+    assert_answer(vm_ask(vm, json_pack("{s:s, s:i}", "verb", "clone", "time_ns", 1), "entropy", 7),
+                  ENODATA);
+    template = vm_ask(vm, json_pack("{s:s, s:s}", "verb", "template", "token", "t-1"), NULL, 0);
+    g_assert_true(lab_json_bool(template->json, "ok", FALSE));
+    g_assert_false(lab_json_bool(template->json, "capture_loaded", TRUE));
+    clone = vm_ask(
+        vm,
+        json_pack("{s:s, s:I}", "verb", "clone", "time_ns", (json_int_t)1600000000 * 1000000000),
+        "entropy", 7);
+    g_assert_true(lab_json_bool(clone->json, "ok", FALSE));
+    g_assert_cmpstr(lab_json_string(clone->json, "token"), ==, "t-1");
+    g_assert_cmpstr(lab_json_string(clone->json, "boot_id"), ==,
+                    lab_json_string(template->json, "boot_id"));
+    g_assert_cmpuint(strlen(lab_json_string(clone->json, "boot_id")), ==, 36);
+    g_assert_cmpint(lab_json_int(clone->json, "clock_errno", -1), ==, 0);
+    g_assert_cmpint(lab_json_int(clone->json, "entropy_errno", -1), ==, 0);
+    g_assert_true(lab_json_bool(clone->json, "credited", FALSE));
+    g_assert_cmpint(lab_json_int(clone->json, "n", 0), ==, 1);
+    text = vm_shell(vm, "date +%Y", &status);
+    g_assert_cmpstr(text, ==, "2020\n");
+    beat = wait_event(&vm->agent, "heartbeat", 0, NULL);
+}
+
 static void
 test_verbs(gconstpointer data)
 {
@@ -467,6 +500,7 @@ test_verbs(gconstpointer data)
     check_files(vm);
     check_children(vm);
     check_nonsense(vm);
+    check_clone(vm);
     metrics = vm_ask(vm, json_pack("{s:s}", "verb", "metrics"), NULL, 0);
     g_assert_cmpint(lab_json_int(lab_json_member(metrics->json, "meminfo"), "MemTotal", 0), >,
                     100000);
