@@ -144,6 +144,7 @@ lab_life_free(LabLife *life)
     g_free(life->directory);
     g_free(life->phase);
     g_free(life->boot_image);
+    g_free(life->boot_why);
     g_free(life->initramfs);
     g_free(life->cmdline);
     g_free(life->module_path);
@@ -172,15 +173,11 @@ static void
 take_facts(LabLife *life)
 {
     g_autoptr(json_t) facts = lab_guest_facts(life->guest);
-    const char *boot = life->cell->boot ? life->cell->boot : "bzimage";
 
     if (json_is_object(facts))
         json_object_update(life->found->facts, facts);
-    json_object_set_new(life->found->facts, "boot", lab_json_text(boot));
-    json_object_set_new(life->found->facts, "cmdline", lab_json_text(life->cmdline));
-    json_object_set_new(life->found->facts, "kaslr",
-                        json_boolean(g_strcmp0(boot, "pvh") != 0 && life->cmdline &&
-                                     !strstr(life->cmdline, "nokaslr")));
+    if (life->kernel)
+        lab_life_add_boot_facts(life);
 }
 
 static gboolean

@@ -50,6 +50,8 @@ typedef struct LabLife {
 
     /* prepare */
     char *boot_image;
+    gboolean pvh;   /* booted through the PVH entry, else as a bzImage */
+    char *boot_why; /* why that is not what the cell asks for, or NULL */
     char *initramfs;
     char *cmdline;
     GPtrArray *payload; /* LabPayload */
@@ -128,6 +130,10 @@ void lab_life_tell_result(LabLife *life, const json_t *result);
 
 /* prepare: FALSE with an error, or evidence.lacks_need set with found->why. */
 gboolean lab_life_prepare(LabLife *life, GError **error);
+/* Sets life->kernel, boot_image, pvh and boot_why, or evidence.lacks_need. */
+gboolean lab_life_load_kernel(LabLife *life, GError **error);
+/* boot, boot_why, kaslr, cmdline: as it happened. */
+void lab_life_add_boot_facts(LabLife *life);
 /* What this kernel lacks of the cell's needs and the lab's own: a sentence (g_free), or NULL. */
 char *lab_life_lacks(LabKernel *kernel, const LabCell *cell);
 /* The complete command line. g_free. */

@@ -271,28 +271,6 @@ lab_life_cmdline(const LabCell *cell, const LabKernel *kernel, guint crashkernel
     return g_string_free(line, FALSE);
 }
 
-static gboolean
-load_kernel(LabLife *life, GError **error)
-{
-    const LabCell *cell = life->cell;
-    gboolean pvh = g_strcmp0(cell->boot, "pvh") == 0;
-    LAB_AUTO_FD fd = lab_dir_open(AT_FDCWD, cell->kernel_directory, error);
-    g_autoptr(json_t) json = NULL;
-
-    if (fd < 0)
-        return FALSE;
-    json = lab_json_read(fd, "kernel.json", LAB_KERNEL_SCHEMA, error);
-    if (!json)
-        return FALSE;
-    life->kernel = lab_kernel_new_from_json(json, cell->kernel_directory, error);
-    if (!life->kernel)
-        return FALSE;
-    life->boot_image =
-        g_build_filename(cell->kernel_directory,
-                         pvh || !lab_file_exists(fd, "vmlinuz") ? "vmlinux" : "vmlinuz", NULL);
-    return TRUE;
-}
-
 gboolean
 lab_life_prepare(LabLife *life, GError **error)
 {
@@ -300,8 +278,10 @@ lab_life_prepare(LabLife *life, GError **error)
 
     if (life->cell->replay)
         return TRUE;
-    if (!load_kernel(life, error))
+    if (!lab_life_load_kernel(life, error))
         return FALSE;
+    if (found->evidence.lacks_need)
+        return TRUE;
     found->why = lab_life_lacks(life->kernel, life->cell);
     if (found->why) {
         found->evidence.lacks_need = TRUE;

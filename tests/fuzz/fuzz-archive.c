@@ -55,6 +55,10 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     g_autoptr(GByteArray) vmlinux = lab_bzimage_unpack(data, size, NULL);
 
     lab_vmlinux_read_notes(data, size, &notes, NULL);
+    if (vmlinux) {
+        lab_vmlinux_notes_clear(&notes);
+        lab_vmlinux_read_notes(vmlinux->data, vmlinux->len, &notes, NULL);
+    }
     lab_rpm_read(data, size, &rpm, NULL);
     fuzz_archive(data, size);
     return 0;

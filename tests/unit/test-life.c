@@ -529,6 +529,84 @@ test_garbage(Fixture *f, gconstpointer data)
     g_string_free(noise, TRUE);
 }
 
+typedef struct {
+    const char *name, *boot, *config, *cmdline;
+    gboolean bzimage, vmlinux, has_pvh; /* of the kernel */
+    const char *booted;                 /* NULL: it cannot be */
+    int kaslr;                          /* -1: unknown */
+    gboolean explained;
+} BootRow;
+
+static const BootRow boot_rows[] = {
+    {"bzimage", "bzimage", "CONFIG_RANDOMIZE_BASE=y\n", "quiet", TRUE, TRUE, TRUE, "bzimage", 1},
+    {"nokaslr", "bzimage", "CONFIG_RANDOMIZE_BASE=y\n", "a nokaslr b", TRUE, TRUE, TRUE, "bzimage",
+     0},
+    {"nokaslr-in-a-word", "bzimage", "CONFIG_RANDOMIZE_BASE=y\n", "x=nokaslr", TRUE, TRUE, TRUE,
+     "bzimage", 1},
+    {"kaslr-off", "bzimage", "# CONFIG_RANDOMIZE_BASE is not set\nCONFIG_X86=y\n", "", TRUE, TRUE,
+     TRUE, "bzimage", 0},
+    {"no-config", "bzimage", NULL, "", TRUE, TRUE, TRUE, "bzimage", -1},
+    {"pvh", "pvh", "CONFIG_RANDOMIZE_BASE=y\n", "", TRUE, TRUE, TRUE, "pvh", 0},
+    {"pvh-no-note", "pvh", "CONFIG_RANDOMIZE_BASE=y\n", "", TRUE, TRUE, FALSE, "bzimage", 1, TRUE},
+    {"pvh-no-vmlinux", "pvh", NULL, "", TRUE, FALSE, TRUE, "bzimage", -1, TRUE},
+    {"only-vmlinux", "bzimage", NULL, "", FALSE, TRUE, TRUE, "pvh", 0, TRUE},
+    {"only-vmlinux-no-note", "pvh", NULL, "", FALSE, TRUE, FALSE, NULL, 0},
+};
+
+static void
+fill_kernel(Fixture *f, const BootRow *row)
+{
+    LAB_AUTO_FD fd = lab_dir_make(f->fd, "kernel", 0700, NULL);
+    g_autoptr(json_t) json = json_pack(
+        "{s:i, s:s, s:s, s:s, s:s, s:s, s:s, s:b}", "schema_version", LAB_KERNEL_SCHEMA, "id",
+        "6.1.0-1-cloud-amd64", "release", "6.1.0-1-cloud-amd64", "format", "file", "digest", "00",
+        "source", "/x", "verification", "unverified", "has_pvh", row->has_pvh);
+
+    g_assert_true(lab_json_write(fd, "kernel.json", json, 0600, NULL));
+    g_assert_true(!row->bzimage || lab_file_write(fd, "vmlinuz", "x", 1, 0600, NULL));
+    g_assert_true(!row->vmlinux || lab_file_write(fd, "vmlinux", "x", 1, 0600, NULL));
+    g_assert_true(!row->config || lab_file_write(fd, "config", row->config, -1, 0600, NULL));
+}
+
+/* What was asked for, what the kernel can, and what the facts say of it. */
+static void
+test_boot_choice(Fixture *f, gconstpointer data)
+{
+    const BootRow *row = data;
+    g_autofree char *directory = g_build_filename(f->path, "kernel", NULL);
+    g_autoptr(json_t) json = NULL;
+    g_autoptr(LabLife) life = NULL;
+    json_t *facts;
+
+    fill_kernel(f, row);
+    g_free(f->cell->kernel_directory);
+    f->cell->kernel_directory = g_steal_pointer(&directory);
+    g_free(f->cell->boot);
+    f->cell->boot = g_strdup(row->boot);
+    json = lab_cell_to_json(f->cell);
+    g_assert_true(lab_json_write(f->fd, "cell.json", json, 0600, NULL));
+    life = lab_life_new(f->path, -1, NULL);
+    g_assert_true(lab_life_load_kernel(life, &f->error));
+    g_assert_no_error(f->error);
+    g_assert_cmpint(life->found->evidence.lacks_need, ==, row->booted == NULL);
+    if (!row->booted) {
+        g_assert_nonnull(strstr(life->found->why, "CONFIG_PVH"));
+        return;
+    }
+    g_assert_true(g_str_has_suffix(life->boot_image,
+                                   strcmp(row->booted, "pvh") == 0 ? "vmlinux" : "vmlinuz"));
+    life->cmdline = g_strdup(row->cmdline);
+    lab_life_add_boot_facts(life);
+    facts = life->found->facts;
+    g_assert_cmpstr(lab_json_string(facts, "boot"), ==, row->booted);
+    g_assert_cmpstr(lab_json_string(facts, "cmdline"), ==, row->cmdline);
+    g_assert_cmpint(lab_json_string(facts, "boot_why") != NULL, ==, row->explained);
+    if (row->kaslr < 0)
+        g_assert_true(json_is_null(lab_json_member(facts, "kaslr")));
+    else
+        g_assert_cmpint(json_is_true(lab_json_member(facts, "kaslr")), ==, row->kaslr);
+}
+
 #define TEST(name, function) g_test_add("/life/" name, Fixture, NULL, set_up, function, tear_down)
 
 static void
@@ -560,6 +638,11 @@ add_boots(void)
     TEST("setting-lacks", test_setting_lacks);
     TEST("setting-fails", test_setting_fails);
     TEST("stressor-does-not-start", test_stressor_does_not_start);
+    for (gsize i = 0; i < G_N_ELEMENTS(boot_rows); i++) {
+        g_autofree char *path = g_strdup_printf("/life/boot-choice-%s", boot_rows[i].name);
+
+        g_test_add(path, Fixture, &boot_rows[i], set_up, test_boot_choice, tear_down);
+    }
 }
 
 static void
