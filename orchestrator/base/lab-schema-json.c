@@ -10,8 +10,8 @@
 #define GET(type, value, field) \
     (*(type const *)(const void *)((const char *)(value) + (field)->offset))
 
-char *
-lab_schema_json_key(const LabField *field)
+static char *
+json_key(const LabField *field)
 {
     const char *unit = field->type == LAB_FIELD_SIZE || field->type == LAB_FIELD_SIZES ? "_bytes"
                        : field->type == LAB_FIELD_DURATION                             ? "_ms"
@@ -84,7 +84,7 @@ lab_schema_to_json(const LabSchema *schema, const void *value)
     json_t *object = json_object();
 
     for (const LabField *field = schema->fields; field->key; field++) {
-        g_autofree char *key = lab_schema_json_key(field);
+        g_autofree char *key = json_key(field);
         json_t *member = field_to_json(field, value);
 
         if (member)
@@ -230,7 +230,7 @@ lab_schema_from_json(const LabSchema *schema, void *value, const json_t *json, c
     }
     lab_schema_init(schema, value);
     for (const LabField *field = schema->fields; field->key; field++) {
-        g_autofree char *key = lab_schema_json_key(field);
+        g_autofree char *key = json_key(field);
         g_autofree char *path = g_strdup_printf("%s.%s", what, key);
         json_t *member = json_object_get(json, key);
 

@@ -115,8 +115,8 @@ lab_field_format(const LabField *field, const void *value)
     return NULL;
 }
 
-GPtrArray *
-lab_schema_list_new(const LabSchema *schema)
+static GPtrArray *
+list_new(const LabSchema *schema)
 {
     /* The elements are freed by lab_schema_clear, which knows their schema. */
     return g_ptr_array_new();
@@ -134,7 +134,7 @@ lab_schema_init(const LabSchema *schema, void *value)
             lab_schema_init(field->schema, &AT(char, value, field));
             break;
         case LAB_FIELD_LIST:
-            AT(GPtrArray *, value, field) = lab_schema_list_new(field->schema);
+            AT(GPtrArray *, value, field) = list_new(field->schema);
             break;
         CASE_LAB_FIELD_SCALAR:
         case LAB_FIELD_SIZES:
@@ -224,7 +224,7 @@ copy_sizes(const guint64 *sizes)
 static GPtrArray *
 copy_list(const LabSchema *schema, const GPtrArray *from)
 {
-    GPtrArray *to = lab_schema_list_new(schema);
+    GPtrArray *to = list_new(schema);
 
     for (guint i = 0; from && i < from->len; i++)
         g_ptr_array_add(to, lab_schema_copy(schema, from->pdata[i]));

@@ -73,9 +73,6 @@ void lab_schema_free(const LabSchema *schema, void *value);
 void *lab_schema_copy(const LabSchema *schema, const void *value);
 void lab_schema_copy_into(const LabSchema *schema, void *to, const void *from);
 
-/* An array for a LIST field, freeing its structs. */
-GPtrArray *lab_schema_list_new(const LabSchema *schema);
-
 /* JSON object with every field that is set. New reference. */
 json_t *lab_schema_to_json(const LabSchema *schema, const void *value);
 
@@ -87,9 +84,6 @@ gboolean lab_schema_from_json(const LabSchema *schema, void *value, const json_t
 /* Feeds all fields that differ from their default: a field added later changes no digest of what
  * does not use it. */
 void lab_schema_digest(const LabSchema *schema, const void *value, GChecksum *checksum);
-
-/* The key of a field in JSON. g_free. */
-char *lab_schema_json_key(const LabField *field);
 
 /* Sets one scalar field from its text form. FALSE when the text is none of its type. */
 gboolean lab_field_parse(const LabField *field, void *value, const char *text);

@@ -51,8 +51,8 @@ expected_words(const LabField *field, const char *prefix)
     return g_strdup_printf("%s%s", prefix, all);
 }
 
-char *
-lab_yaml_expected(const LabField *field)
+static char *
+expected_of(const LabField *field)
 {
     g_autofree char *keys = NULL;
 
@@ -96,7 +96,7 @@ lab_yaml_expected(const LabField *field)
 static void
 not_expected(LabYaml *yaml, const LabYamlNode *node, const LabField *field, const char *path)
 {
-    g_autofree char *expected = lab_yaml_expected(field);
+    g_autofree char *expected = expected_of(field);
     const char *meant = NULL;
 
     if (field->choices && node->kind == LAB_YAML_SCALAR)
@@ -191,7 +191,7 @@ check_scalar(LabYaml *yaml, const LabYamlNode *node, const LabField *field, cons
     if (node->kind != LAB_YAML_SCALAR) {
         not_expected(yaml, node, field, path);
     } else if (is_null(node)) {
-        expected = lab_yaml_expected(field);
+        expected = expected_of(field);
         lab_yaml_problem_at(yaml, node->line, node->column, path, "no value: expected %s",
                             expected);
     } else if (!is_clean(field, node)) {
@@ -322,7 +322,7 @@ lab_yaml_check(LabYaml *yaml, const LabYamlNode *node, const LabSchema *schema, 
         if (!field->required || g_hash_table_contains(seen, field->key))
             continue;
         full = join_path(path, field->key);
-        expected = lab_yaml_expected(field);
+        expected = expected_of(field);
         lab_yaml_problem_at(yaml, node->line, node->column, full, "missing (%s): expected %s",
                             field->help, expected);
     }

@@ -70,12 +70,6 @@ lab_yaml_has(const LabYaml *yaml, const char *path)
     return g_hash_table_contains(yaml->positions, path);
 }
 
-guint
-lab_yaml_problems(const LabYaml *yaml)
-{
-    return yaml->problems->len;
-}
-
 static void
 add_problem(LabYaml *yaml, guint line, guint column, const char *path, const char *text)
 {

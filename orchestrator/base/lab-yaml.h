@@ -67,11 +67,7 @@ lab_yaml_check(LabYaml *yaml, const LabYamlNode *node, const LabSchema *schema, 
 void lab_yaml_problem_at(LabYaml *yaml, guint line, guint column, const char *path,
                          const char *format, ...) G_GNUC_PRINTF(5, 6);
 void lab_yaml_remember(LabYaml *yaml, const char *path, const LabYamlNode *node);
-guint lab_yaml_problems(const LabYaml *yaml);
 
 /* Loads checked text through libcyaml. FALSE and its message on failure. */
 gboolean
 lab_yaml_fill(const char *text, gsize length, const LabSchema *schema, void *value, char **message);
-
-/* "a size such as 512M": what a field takes, for messages and help. g_free. */
-char *lab_yaml_expected(const LabField *field);

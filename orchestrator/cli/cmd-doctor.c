@@ -15,8 +15,8 @@ lab_finding(LabHealth health, char *detail, char *fix)
     return (LabFinding){health, detail, fix};
 }
 
-const char *
-lab_health_name(LabHealth health)
+static const char *
+health_name(LabHealth health)
 {
     static const char *const names[] = {"ok", "note", "missing", "broken"};
 
@@ -28,7 +28,7 @@ print_finding(const LabCli *cli, const LabCheck *check, const LabFinding *findin
 {
     static const char *const colors[] = {"\x1b[32m", "\x1b[36m", "\x1b[33m", "\x1b[1;31m"};
 
-    printf("%s%-8s%s", cli->color ? colors[finding->health] : "", lab_health_name(finding->health),
+    printf("%s%-8s%s", cli->color ? colors[finding->health] : "", health_name(finding->health),
            cli->color ? "\x1b[0m" : "");
     lab_cli_print(" %-12s %s\n", check->name, finding->detail);
     if (finding->fix)
@@ -47,7 +47,7 @@ run_checks(const LabCli *cli, const LabDoctor *doctor, const LabCheck *checks, j
         worst = MAX(worst, finding.health);
         json_array_append_new(
             array, json_pack("{s:s, s:s, s:s, s:o, s:o}", "check", checks->name, "what_for",
-                             checks->what_for, "health", lab_health_name(finding.health), "detail",
+                             checks->what_for, "health", health_name(finding.health), "detail",
                              lab_json_text(finding.detail), "fix", lab_json_text(finding.fix)));
         if (!lab_cli_flag(cli, "json"))
             print_finding(cli, checks, &finding);

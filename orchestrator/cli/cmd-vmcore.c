@@ -69,7 +69,7 @@ const LabVerb lab_verb_vmcore = {
     .description =
         "Reads a vmcore (ELF, kdump-compressed or flattened; complete, filtered or damaged) and "
         "prints what it was, how it ended, the crash's title, and the stacks of CPUs and blocked "
-        "tasks, without a debug package where the dump carries its own tables (6.1 and later). "
+        "tasks, without a debug package where the dump carries its own tables (5.10 and later). "
         "What could not be had is named at the end.",
     .min_args = 1,
     .max_args = 1,

@@ -95,8 +95,8 @@ find_or_add(LabCrashPairs *pairs, const char *crash, const char *series)
     return pair;
 }
 
-void
-lab_crash_pairs_add(LabCrashPairs *pairs, const json_t *result)
+static void
+add_result(LabCrashPairs *pairs, const json_t *result)
 {
     const json_t *check = lab_json_member(lab_json_member(result, "dump"), "check");
     const char *version = lab_json_string(check, "crash_version");
@@ -127,7 +127,7 @@ add_run(LabCrashPairs *pairs, const char *data, const char *id)
         g_autoptr(json_t) result = lab_run_read_result(run, cells->pdata[i], NULL);
 
         if (result)
-            lab_crash_pairs_add(pairs, result);
+            add_result(pairs, result);
     }
 }
 

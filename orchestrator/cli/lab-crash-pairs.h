@@ -24,10 +24,6 @@ LabCrashPairs *lab_crash_pairs_new(const char *data);
 void lab_crash_pairs_free(LabCrashPairs *pairs);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(LabCrashPairs, lab_crash_pairs_free)
 
-/* Adds a result.json (borrowed); one that says nothing of crash(8) or comes of no real guest is
- * nothing. */
-void lab_crash_pairs_add(LabCrashPairs *pairs, const json_t *result);
-
 /* 'crash' is a version ("8.0.2"), 'series' of a kernel ("6.1"). */
 LabPair lab_crash_pairs_find(const LabCrashPairs *pairs, const char *crash, const char *series);
 const char *lab_pair_text(LabPair pair);

@@ -37,5 +37,4 @@ extern const LabCheck lab_doctor_tool_checks[];
 /* This host, directories, kernels, leftovers. */
 extern const LabCheck lab_doctor_host_checks[];
 
-const char *lab_health_name(LabHealth health);
 LabFinding lab_finding(LabHealth health, char *detail, char *fix); /* takes both */

@@ -43,8 +43,8 @@ tone_text(Tone tone, gboolean color)
     return tone == TONE_BAD ? "\x1b[7m" : "";
 }
 
-char
-lab_grid_letter(const LabBrief *brief)
+static char
+letter_of(const LabBrief *brief)
 {
     static const char outcomes[] = "?PFCHTBL~";
 
@@ -202,7 +202,7 @@ lab_grid_set(LabGrid *grid, const LabRunCell *cell, LabSignKind kind, const LabB
         *sign = (Sign){'.', kind, TONE_WARN};
         break;
     case LAB_SIGN_DONE:
-        *sign = (Sign){lab_grid_letter(brief), kind, (guint8)tone_of(brief)};
+        *sign = (Sign){letter_of(brief), kind, (guint8)tone_of(brief)};
         grid->open[row]--;
         break;
     }

@@ -27,6 +27,5 @@ void lab_grid_draw(const LabGrid *grid, GPtrArray *lines, int columns, int rows,
 /* The lines that all of it takes. */
 int lab_grid_height(const LabGrid *grid);
 
-/* The letter of an outcome or state, and the escape sequence of its colour ("" without). */
-char lab_grid_letter(const LabBrief *brief);
+/* The escape sequence of the colour of an outcome or state ("" without). */
 const char *lab_grid_color(const LabBrief *brief, gboolean color);

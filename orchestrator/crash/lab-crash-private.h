@@ -230,7 +230,6 @@ typedef struct {
 /* A class of the last resort: it takes the header's own words, for want of a better. */
 gboolean lab_crash_class_is_general(const LabCrashClass *class);
 extern const LabCrashClass lab_crash_classes[];
-extern const gsize lab_crash_n_classes;
 
 /* The class whose header 'text' is, or NULL. *match is the header's match, owned by the caller;
  * it points into 'text'. */

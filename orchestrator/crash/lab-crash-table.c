@@ -39,8 +39,6 @@ const LabCrashClass lab_crash_classes[] = {
 };
 /* clang-format on */
 
-const gsize lab_crash_n_classes = G_N_ELEMENTS(lab_crash_classes);
-
 static GRegex *
 compile(const char *pattern)
 {

@@ -65,6 +65,3 @@ typedef struct {
 
 /* All of them, NULL after the last. */
 extern const LabExecutor *const lab_executors[];
-
-/* By name, NULL for the default ("local"). LAB_CONFIG_ERROR when there is none such. */
-const LabExecutor *lab_executor_find(const char *name, GError **error);

@@ -50,12 +50,6 @@ lab_agent_decoder_feed(LabAgentDecoder *decoder, const void *data, gsize length)
         (void)lab_frame_reader_push(&decoder->reader, data, length);
 }
 
-gboolean
-lab_agent_decoder_in_dump(const LabAgentDecoder *decoder)
-{
-    return decoder->in_dump;
-}
-
 static LabAgentMessage *
 message_new(json_t *json, const LabFrame *bytes)
 {
@@ -162,32 +156,4 @@ lab_agent_encode(const json_t *request, const void *data, gsize length, GError *
         g_byte_array_append(out, data, (guint)length);
     }
     return g_byte_array_free_to_bytes(out);
-}
-
-gboolean
-lab_agent_encode_put(GPtrArray *requests, gint64 *id, const char *path, guint mode,
-                     const void *data, gsize length, GError **error)
-{
-    gsize offset = 0;
-
-    do {
-        gsize piece = MIN(length - offset, LAB_FRAME_MAX);
-        g_autoptr(json_t)
-            request = json_pack("{s:I, s:s, s:s, s:i, s:I}", "id", (json_int_t)*id, "verb", "put",
-                                "path", path, "mode", (int)mode, "offset", (json_int_t)offset);
-        GBytes *bytes;
-
-        if (!request) {
-            g_set_error(error, LAB_CONFIG_ERROR, LAB_ERROR_FAILED, "'%s' is no path in UTF-8",
-                        path);
-            return FALSE;
-        }
-        bytes = lab_agent_encode(request, (const guint8 *)data + offset, piece, error);
-        if (!bytes)
-            return FALSE;
-        g_ptr_array_add(requests, bytes);
-        *id += 1;
-        offset += piece;
-    } while (offset < length);
-    return TRUE;
 }

@@ -36,14 +36,6 @@ void lab_agent_decoder_feed(LabAgentDecoder *decoder, const void *data, gsize le
 gboolean
 lab_agent_decoder_next(LabAgentDecoder *decoder, LabAgentMessage **message, GError **error);
 
-/* TRUE between "dump-begin" and "dump-end". */
-gboolean lab_agent_decoder_in_dump(const LabAgentDecoder *decoder);
-
 /* The frames of one request: 'request' (borrowed) needs "id" and "verb"; with 'length' > 0 "bytes"
  * is set and 'data' follows. LAB_CONFIG_ERROR/LIMIT over 1 MiB. */
 GBytes *lab_agent_encode(const json_t *request, const void *data, gsize length, GError **error);
-
-/* Appends to 'requests' (of GBytes) the "put" requests that write 'data' to the guest's 'path', in
- * pieces, with ids from *id on (set to the next free one): each of them gets an answer. */
-gboolean lab_agent_encode_put(GPtrArray *requests, gint64 *id, const char *path, guint mode,
-                              const void *data, gsize length, GError **error);

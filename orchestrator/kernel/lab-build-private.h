@@ -31,10 +31,6 @@ typedef struct {
 void lab_build_clear(LabBuild *build);
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(LabBuild, lab_build_clear)
 
-void lab_build_progress(LabBuild *build, const char *format, ...) G_GNUC_PRINTF(2, 3);
-/* Ends the step: its duration goes into the record. */
-void lab_build_step_done(LabBuild *build, const char *name);
-
 /* Looks for the tools; LAB_INFRA_ERROR names all that are missing, and their packages. */
 gboolean lab_build_find_tools(LabBuild *build, GError **error);
 /* Sets key and what the record says of the inputs. */
@@ -48,6 +44,3 @@ lab_build_make(LabBuild *build, const char *const *arguments, char **output, GEr
 gboolean lab_build_patch(LabBuild *build, GError **error);
 /* Writes .config; tells what was asked for and not had. */
 gboolean lab_build_configure(LabBuild *build, GError **error);
-
-/* Takes what was built into the store. */
-LabKernel *lab_build_keep(LabBuild *build, GError **error);

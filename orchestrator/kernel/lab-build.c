@@ -39,8 +39,7 @@ lab_build_clear(LabBuild *build)
         g_string_free(g_steal_pointer(&build->line), TRUE);
 }
 
-void
-lab_build_progress(LabBuild *build, const char *format, ...)
+static G_GNUC_PRINTF(2, 3) void progress(LabBuild *build, const char *format, ...)
 {
     g_autofree char *text = NULL;
     va_list arguments;
@@ -53,8 +52,8 @@ lab_build_progress(LabBuild *build, const char *format, ...)
     build->options->progress(text, 0, 0, build->options->progress_data);
 }
 
-void
-lab_build_step_done(LabBuild *build, const char *name)
+static void
+step_done(LabBuild *build, const char *name)
 {
     gint64 now_us = g_get_monotonic_time();
 
@@ -128,8 +127,7 @@ make_all(LabBuild *build, GError **error)
 
     read_expected(build);
     build->objects = 0;
-    lab_build_progress(build, "compiling %s (log: %s/%s)", build->release, build->builds,
-                       build->log_name);
+    progress(build, "compiling %s (log: %s/%s)", build->release, build->builds, build->log_name);
     if (!lab_build_make(build, arguments, NULL, error))
         return FALSE;
     count = g_strdup_printf("%" G_GUINT64_FORMAT, build->objects);
@@ -197,8 +195,8 @@ describe_source(const LabBuild *build)
     return g_string_free(g_steal_pointer(&text), FALSE);
 }
 
-LabKernel *
-lab_build_keep(LabBuild *build, GError **error)
+static LabKernel *
+keep(LabBuild *build, GError **error)
 {
     LabIntakeOptions options = {.data = build->options->data,
                                 .cache = build->options->cache,
@@ -217,7 +215,7 @@ lab_build_keep(LabBuild *build, GError **error)
                          build->source.by);
     if (!fill_stage(build, stage, error) || !lab_stage_finish(stage, error))
         return NULL;
-    lab_build_step_done(build, "store");
+    step_done(build, "store");
     if (!lab_tree_take_file(stage, log, LOG, error) ||
         !lab_json_write(stage->fd, RECORD, build->record, 0644, error))
         return NULL;
@@ -229,17 +227,17 @@ build_it(LabBuild *build, GError **error)
 {
     if (!open_log(build, error) || !make_work(build, error))
         return NULL;
-    lab_build_progress(build, "unpacking the source");
+    progress(build, "unpacking the source");
     if (!lab_build_source_unpack(&build->source, build->work_fd, error))
         return NULL;
-    lab_build_step_done(build, "unpack");
+    step_done(build, "unpack");
     if (!lab_build_patch(build, error) || !lab_build_configure(build, error))
         return NULL;
-    lab_build_step_done(build, "configure");
+    step_done(build, "configure");
     if (!make_all(build, error))
         return NULL;
-    lab_build_step_done(build, "make");
-    return lab_build_keep(build, error);
+    step_done(build, "make");
+    return keep(build, error);
 }
 
 static gboolean
@@ -276,7 +274,7 @@ lab_kernel_build(const LabBuildOptions *given, gboolean *cached, GError **error)
                                options.progress_data, &build.source, error) ||
         !lab_build_find_key(&build, error))
         return NULL;
-    lab_build_step_done(&build, "source");
+    step_done(&build, "source");
     build.builds = g_build_filename(options.cache, "builds", NULL);
     build.builds_fd = lab_dir_make(AT_FDCWD, build.builds, 0700, error);
     lock = build.builds_fd < 0 ? -1 : lab_lock_take(build.builds_fd, lock_name, TRUE, error);

@@ -20,8 +20,8 @@ apart_free(gpointer pointer)
     g_free(apart);
 }
 
-void
-lab_report_crash_free(LabReportCrash *crash)
+static void
+crash_free(LabReportCrash *crash)
 {
     g_ptr_array_unref(crash->cells);
     g_ptr_array_unref(crash->whys);
@@ -148,7 +148,7 @@ lab_report_find_crashes(const LabReport *report)
     g_autoptr(GPtrArray) cells = g_ptr_array_new();
     g_autoptr(GPtrArray) traces = g_ptr_array_new();
     g_autoptr(GPtrArray) groups = NULL;
-    GPtrArray *crashes = g_ptr_array_new_with_free_func((GDestroyNotify)lab_report_crash_free);
+    GPtrArray *crashes = g_ptr_array_new_with_free_func((GDestroyNotify)crash_free);
 
     for (guint i = 0; i < report->cells->len; i++) {
         LabReportCell *cell = report->cells->pdata[i];

@@ -115,4 +115,3 @@ gboolean lab_report_dump_is_gone(const LabReportCell *cell, const json_t *dump);
 
 /* Below: between the files of the room. */
 GPtrArray *lab_report_find_crashes(const LabReport *report);
-void lab_report_crash_free(LabReportCrash *crash);

@@ -8,7 +8,6 @@
 #include <string.h>
 
 #include "lab-core-private.h"
-#include "lab-direct-map.h"
 
 #define START_KERNEL_MAP G_GUINT64_CONSTANT(0xffffffff80000000)
 #define KERNEL_IMAGE     G_GUINT64_CONSTANT(0x40000000)
@@ -310,15 +309,6 @@ lab_core_translate(LabCore *core, guint64 address, guint64 *physical)
 /* ---- facts ---- */
 
 gboolean
-lab_core_phys_base(LabCore *core, gint64 *phys_base)
-{
-    ensure_space(core);
-    if (core->has_phys_base)
-        *phys_base = core->phys_base;
-    return core->has_phys_base;
-}
-
-gboolean
 lab_core_kaslr_offset(LabCore *core, guint64 *offset)
 {
     gint64 number;
@@ -327,29 +317,4 @@ lab_core_kaslr_offset(LabCore *core, guint64 *offset)
         return FALSE;
     *offset = (guint64)number;
     return TRUE;
-}
-
-static gboolean
-read_for_map(gpointer core, guint64 address, void *bytes, gsize length)
-{
-    return lab_core_read_physical(core, address, bytes, length, NULL) == LAB_CORE_OK;
-}
-
-gboolean
-lab_core_direct_map(LabCore *core, guint64 *base)
-{
-    ensure_space(core);
-    if (!core->direct_map_tried) {
-        core->direct_map_tried = TRUE;
-        core->has_direct_map = core->arch == LAB_CORE_ARCH_X86_64 && core->root_valid &&
-                               lab_direct_map_find(read_for_map, core, core->root,
-                                                   core->five_levels, &core->direct_map, NULL);
-        if (!core->has_direct_map && core->file_direct_map != 0) {
-            core->direct_map = core->file_direct_map;
-            core->has_direct_map = TRUE;
-        }
-    }
-    if (core->has_direct_map)
-        *base = core->direct_map;
-    return core->has_direct_map;
 }

@@ -13,8 +13,8 @@
 #define UTS_FIELD  65u
 #define UTS_FIELDS 6u
 
-void
-lab_fact_add(json_t *facts, const char *name, json_t *value, const char *source)
+static void
+add_fact(json_t *facts, const char *name, json_t *value, const char *source)
 {
     if (!value)
         return;
@@ -33,14 +33,14 @@ lab_fact_add_text(json_t *facts, const char *name, const char *text, const char 
     if (clean)
         g_strstrip(clean);
     if (clean && *clean)
-        lab_fact_add(facts, name, lab_json_text(clean), source);
+        add_fact(facts, name, lab_json_text(clean), source);
 }
 
 static void
 add_number(json_t *facts, const char *name, gint64 value, const char *source)
 {
     if (value >= 0)
-        lab_fact_add(facts, name, json_integer(value), source);
+        add_fact(facts, name, json_integer(value), source);
 }
 
 /* A panic stops the other CPUs and takes them off the list of those online: the largest number is
@@ -53,7 +53,7 @@ add_cpus(json_t *facts, gint64 n, const char *source)
     if (n > 0 && n > json_integer_value(known))
         json_object_del(facts, "cpus");
     if (n > 0)
-        lab_fact_add(facts, "cpus", json_integer(n), source);
+        add_fact(facts, "cpus", json_integer(n), source);
 }
 
 static void
@@ -99,8 +99,8 @@ lab_facts_of_core(json_t *facts, LabCore *core)
     if (time && g_ascii_isdigit(*time))
         add_date(facts, g_ascii_strtoll(time, NULL, 10), LAB_SOURCE_INFO);
     if (lab_core_kaslr_offset(core, &offset))
-        lab_fact_add(facts, "kaslr_offset", json_sprintf("0x%" G_GINT64_MODIFIER "x", offset),
-                     LAB_SOURCE_INFO);
+        add_fact(facts, "kaslr_offset", json_sprintf("0x%" G_GINT64_MODIFIER "x", offset),
+                 LAB_SOURCE_INFO);
     add_uts(facts, core);
 }
 
@@ -126,13 +126,12 @@ lab_facts_of_stacks(json_t *facts, const LabCoreStacks *stacks)
     add_number(facts, "uptime_ms", stacks->uptime_ms, LAB_SOURCE_MEMORY);
     add_number(facts, "memory_bytes", stacks->memory_bytes, LAB_SOURCE_MEMORY);
     if (stacks->load[0] >= 0)
-        lab_fact_add(facts, "load",
-                     json_pack("[f, f, f]", (double)stacks->load[0] / 100.0,
-                               (double)stacks->load[1] / 100.0, (double)stacks->load[2] / 100.0),
-                     LAB_SOURCE_MEMORY);
+        add_fact(facts, "load",
+                 json_pack("[f, f, f]", (double)stacks->load[0] / 100.0,
+                           (double)stacks->load[1] / 100.0, (double)stacks->load[2] / 100.0),
+                 LAB_SOURCE_MEMORY);
     if (stacks->tainted >= 0)
-        lab_fact_add(facts, "taint", lab_taint_to_json((guint64)stacks->tainted),
-                     LAB_SOURCE_MEMORY);
+        add_fact(facts, "taint", lab_taint_to_json((guint64)stacks->tainted), LAB_SOURCE_MEMORY);
     for (guint i = 0; i < stacks->cpus->len; i++)
         online += ((const LabStackCpu *)stacks->cpus->pdata[i])->online;
     add_cpus(facts, online, LAB_SOURCE_MEMORY);
@@ -144,8 +143,8 @@ lab_facts_of_stacks(json_t *facts, const LabCoreStacks *stacks)
         add_number(facts, "modules", stacks->n_modules, LAB_SOURCE_MEMORY);
     }
     if (stacks->panic)
-        lab_fact_add(facts, "panic_task", panic_task(stacks->panic->pid, stacks->panic->comm),
-                     LAB_SOURCE_MEMORY);
+        add_fact(facts, "panic_task", panic_task(stacks->panic->pid, stacks->panic->comm),
+                 LAB_SOURCE_MEMORY);
     add_number(facts, "panic_cpu", stacks->panic_cpu, LAB_SOURCE_MEMORY);
 }
 
@@ -172,13 +171,12 @@ lab_facts_of_log(json_t *facts, const LabCoreLog *log)
     add_cpus(facts, log->cpus, LAB_SOURCE_DMESG);
     add_number(facts, "uptime_ms", log->uptime_ms, LAB_SOURCE_DMESG);
     if (log->tainted >= 0)
-        lab_fact_add(facts, "taint", lab_taint_to_json((guint64)log->tainted), LAB_SOURCE_DMESG);
-    lab_fact_add(facts, "panic_task", panic_task(log->pid, log->comm), LAB_SOURCE_DMESG);
+        add_fact(facts, "taint", lab_taint_to_json((guint64)log->tainted), LAB_SOURCE_DMESG);
+    add_fact(facts, "panic_task", panic_task(log->pid, log->comm), LAB_SOURCE_DMESG);
     add_number(facts, "panic_cpu", log->cpu, LAB_SOURCE_DMESG);
     if (log->has_kaslr)
-        lab_fact_add(facts, "kaslr_offset",
-                     json_sprintf("0x%" G_GINT64_MODIFIER "x", log->kaslr_offset),
-                     LAB_SOURCE_DMESG);
+        add_fact(facts, "kaslr_offset",
+                 json_sprintf("0x%" G_GINT64_MODIFIER "x", log->kaslr_offset), LAB_SOURCE_DMESG);
     if (log->panic) {
         g_autofree char *message = g_strconcat("Kernel panic - not syncing: ", log->panic, NULL);
 
@@ -221,8 +219,8 @@ add_load(json_t *facts, const char *text)
     double load[3];
 
     if (text && sscanf(text, "%lf, %lf, %lf", &load[0], &load[1], &load[2]) == 3)
-        lab_fact_add(facts, "load", json_pack("[f, f, f]", load[0], load[1], load[2]),
-                     LAB_SOURCE_CRASH);
+        add_fact(facts, "load", json_pack("[f, f, f]", load[0], load[1], load[2]),
+                 LAB_SOURCE_CRASH);
 }
 
 void

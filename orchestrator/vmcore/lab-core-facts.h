@@ -18,7 +18,6 @@
 
 /* Adds {"value":…, "source":…} unless the fact is known already or 'value' is NULL. Takes 'value'.
  */
-void lab_fact_add(json_t *facts, const char *name, json_t *value, const char *source);
 void lab_fact_add_text(json_t *facts, const char *name, const char *text, const char *source);
 
 /* In the order in which they are believed. */

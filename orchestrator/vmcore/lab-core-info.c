@@ -145,16 +145,8 @@ lab_core_vmcoreinfo(LabCore *core)
         if (!core->vmcoreinfo)
             lab_core_missing(core, "vmcoreinfo",
                              "the file has no such note, and memory no such page");
-        else
-            core->info_from_memory = TRUE;
     }
     return core->vmcoreinfo;
-}
-
-gboolean
-lab_core_info_from_memory(LabCore *core)
-{
-    return lab_core_vmcoreinfo(core) != NULL && core->info_from_memory;
 }
 
 const char *

@@ -83,7 +83,6 @@ struct LabCore {
     GArray *cpus; /* of LabCoreCpu */
     char *vmcoreinfo;
     gboolean scanned; /* memory was looked through for it */
-    gboolean info_from_memory;
     GHashTable *info; /* key → value, both inside of info_text */
     char *info_text;
 
@@ -94,10 +93,10 @@ struct LabCore {
     guint8 *cache;
 
     /* Address translation. */
-    gboolean space_ready, root_valid, has_phys_base, has_direct_map, direct_map_tried;
+    gboolean space_ready, root_valid, has_phys_base;
     gboolean five_levels;
     gint64 phys_base;
-    guint64 root, encryption_mask, direct_map;
+    guint64 root, encryption_mask;
     gint64 file_phys_base; /* of the sub-header or a segment */
     gboolean has_file_phys_base;
     guint64 file_direct_map; /* virtual minus physical address of a segment; 0: none */

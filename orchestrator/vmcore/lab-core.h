@@ -55,8 +55,6 @@ LabCoreStatus lab_core_translate(LabCore *core, guint64 address, guint64 *physic
 /* The whole text, or NULL. It is from the file's notes or, where they have none, from the page of
  * memory that the kernel made it in. Owned by 'core'. */
 const char *lab_core_vmcoreinfo(LabCore *core);
-/* Whether it was found in memory, not in the file's notes. */
-gboolean lab_core_info_from_memory(LabCore *core);
 /* The text behind "KEY=", e.g. "OSRELEASE"; NULL when there is none. Owned by 'core'. */
 const char *lab_core_info(LabCore *core, const char *key);
 /* A number by its key as it is written there: "SYMBOL(x)" (hexadecimal), "OFFSET(a.b)", "SIZE(s)",
@@ -85,10 +83,6 @@ guint64 lab_core_dumped_bytes(LabCore *core);
 int lab_core_dump_level(const LabCore *core);
 /* How far KASLR moved the kernel's text (bytes; x86-64 and arm64). FALSE: the dump does not say. */
 gboolean lab_core_kaslr_offset(LabCore *core, guint64 *offset);
-/* x86-64: what to add to (address - __START_KERNEL_map) for a physical address. */
-gboolean lab_core_phys_base(LabCore *core, gint64 *phys_base);
-/* The virtual address of physical address 0 in the direct map (page_offset_base). */
-gboolean lab_core_direct_map(LabCore *core, guint64 *base);
 
 /* ---- CPUs ---- */
 

@@ -280,12 +280,6 @@ lab_stack_symbols_new(LabStackMemory *memory, const LabStackKallsyms *where,
     return g_steal_pointer(&symbols);
 }
 
-guint
-lab_stack_symbols_count(const LabStackSymbols *symbols)
-{
-    return symbols->n;
-}
-
 gboolean
 lab_stack_symbol(const LabStackSymbols *symbols, const char *name, guint64 *address)
 {

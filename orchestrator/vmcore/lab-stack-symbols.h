@@ -32,7 +32,6 @@ LabStackSymbols *lab_stack_symbols_new(LabStackMemory *memory, const LabStackKal
 void lab_stack_symbols_free(LabStackSymbols *symbols);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(LabStackSymbols, lab_stack_symbols_free)
 
-guint lab_stack_symbols_count(const LabStackSymbols *symbols);
 /* The address of a symbol of that name; per-CPU ones have their offset. FALSE: there is none. */
 gboolean lab_stack_symbol(const LabStackSymbols *symbols, const char *name, guint64 *address);
 /* The function at 'address' as the kernel names it; NULL when none begins there or before.

@@ -29,7 +29,6 @@ digest(const uint8_t *data, size_t size, size_t step)
                 break;
             sum = sum * 33 + (guint)json_object_size(message->json);
             sum = sum * 33 + (message->data ? g_bytes_hash(message->data) : 7);
-            sum = sum * 33 + (guint)lab_agent_decoder_in_dump(decoder);
         }
     }
     return sum;

@@ -271,24 +271,6 @@ test_encode(void)
 }
 
 static void
-test_put(void)
-{
-    g_autoptr(GPtrArray) requests = g_ptr_array_new_with_free_func((GDestroyNotify)g_bytes_unref);
-    gsize length = 2 * LAB_FRAME_MAX + 17;
-    g_autofree char *data = g_malloc0(length);
-    g_autoptr(GError) error = NULL;
-    gint64 id = 10;
-
-    g_assert_true(lab_agent_encode_put(requests, &id, "/x", 0755, data, length, &error));
-    g_assert_cmpuint(requests->len, ==, 3);
-    g_assert_cmpint(id, ==, 13);
-    g_assert_true(lab_agent_encode_put(requests, &id, "/empty", 0644, NULL, 0, &error));
-    g_assert_cmpuint(requests->len, ==, 4);
-    g_assert_false(lab_agent_encode_put(requests, &id, "/\xff", 0644, NULL, 0, &error));
-    g_assert_error(error, LAB_CONFIG_ERROR, LAB_ERROR_FAILED);
-}
-
-static void
 test_cmdline(void)
 {
     static const char cpuinfo[] = "processor\t: 0\napicid\t\t: 4\ninitial apicid\t: 4\n\n"
@@ -330,7 +312,6 @@ main(int argc, char **argv)
     g_test_add_func("/agent/bounded", test_bounded);
     g_test_add_func("/agent/noise", test_noise);
     g_test_add_func("/agent/encode", test_encode);
-    g_test_add_func("/agent/put", test_put);
     g_test_add_func("/agent/capture-cmdline", test_cmdline);
     return g_test_run();
 }

@@ -48,7 +48,7 @@ check_name(const LabStackSymbols *symbols, guint64 address, const char *name, gu
 }
 
 static void
-check_symbols(FakeCore *core, const LabStackKallsyms *where, gboolean per_cpu, guint count)
+check_symbols(FakeCore *core, const LabStackKallsyms *where, gboolean per_cpu)
 {
     g_autoptr(GPtrArray) missing = g_ptr_array_new_with_free_func(g_free);
     g_autoptr(GError) error = NULL;
@@ -60,7 +60,6 @@ check_symbols(FakeCore *core, const LabStackKallsyms *where, gboolean per_cpu, g
     lab_stack_memory_init(&memory, &source, missing);
     symbols = lab_stack_symbols_new(&memory, where, wanted, &error);
     g_assert_no_error(error);
-    g_assert_cmpuint(lab_stack_symbols_count(symbols), ==, count);
     g_assert_true(lab_stack_symbol(symbols, "_stext", &address));
     g_assert_cmphex(address, ==, TEXT);
     g_assert_true(lab_stack_symbol(symbols, "fn_700", &address));
@@ -93,7 +92,7 @@ test_named(gconstpointer data)
     source = fake_core_source(core);
     g_assert_true(lab_stack_kallsyms_named(&memory, &where));
     g_assert_cmphex(where.stext, ==, TEXT);
-    check_symbols(core, &where, form == FAKE_PERCPU, count);
+    check_symbols(core, &where, form == FAKE_PERCPU);
 }
 
 /* Not named: found by what the tables hold, in spite of digits that are no tokens. */
@@ -126,7 +125,7 @@ test_found(gconstpointer data)
     g_assert_cmphex(where.relative_base, ==, made.relative_base);
     g_assert_cmphex(where.addresses, ==, made.addresses);
     lab_stack_memory_clear(&memory);
-    check_symbols(core, &where, form == FAKE_PERCPU, count);
+    check_symbols(core, &where, form == FAKE_PERCPU);
 }
 
 /* Each table gone, and an address that contradicts vmcoreinfo. */
