@@ -321,7 +321,8 @@ cmd_advise(LabCli *cli, GError **error)
     recipes = lab_plan_recipes(cli->paths, error);
     if (!recipes)
         return LAB_EXIT_CONFIG;
-    advice = lab_advice_new(recipes, subject.release, subject.changelog, subject.log);
+    advice =
+        lab_advice_new(recipes, subject.kernel, subject.release, subject.changelog, subject.log);
     if (lab_cli_flag(cli, "json"))
         print_json(&subject, advice);
     else

@@ -11,6 +11,7 @@
 #include "lab-kernel-verbs.h"
 #include "lab-kernel.h"
 #include "lab-log.h"
+#include "lab-plan.h"
 #include "lab-table.h"
 
 static const LabOption json_options[] = {
@@ -38,6 +39,9 @@ static const LabOption build_options[] = {
      "lines of a .config, over those that the lab's guests need", .hint = LAB_HINT_FILE},
     {"patch", 0, LAB_OPTION_STRINGS, "FILE", "patch to apply before building",
      .hint = LAB_HINT_FILE},
+    {"defect", 0, LAB_OPTION_STRINGS, "RECIPE",
+     "the patches put this recipe's defect back: the kernel is affected, whatever its release",
+     .hint = LAB_HINT_RECIPE},
     {"jobs", 'j', LAB_OPTION_INT, "N", "compilers at once (default: one a CPU)", .min = 1,
      .max = 1024},
     {NULL},
@@ -111,6 +115,34 @@ absolute_paths(const char *const *paths)
     return array;
 }
 
+/* A source as it is has no defect put back, and only a recipe's defect can be expected of it. */
+static gboolean
+check_defects(LabCli *cli, GError **error)
+{
+    const char *const *defects = lab_cli_strings(cli, "defect");
+    g_autoptr(GPtrArray) recipes = NULL;
+
+    if (!defects[0])
+        return TRUE;
+    if (!lab_cli_strings(cli, "patch")[0]) {
+        lab_cli_usage(error, "--defect says what a --patch puts back: give both");
+        return FALSE;
+    }
+    recipes = lab_plan_recipes(cli->paths, error);
+    for (; recipes && *defects; defects++) {
+        guint i = 0;
+
+        while (i < recipes->len &&
+               strcmp(((const LabRecipe *)recipes->pdata[i])->name, *defects) != 0)
+            i++;
+        if (i == recipes->len) {
+            lab_cli_usage(error, "there is no recipe '%s': see 'kreglab recipe list'", *defects);
+            return FALSE;
+        }
+    }
+    return recipes != NULL;
+}
+
 static int
 cmd_build(LabCli *cli, GError **error)
 {
@@ -123,12 +155,15 @@ cmd_build(LabCli *cli, GError **error)
 
     if (!source || !name)
         return lab_cli_usage(error, "what is built and how it is called: give --source and --name");
+    if (!check_defects(cli, error))
+        return LAB_EXIT_CONFIG;
     path = g_str_has_prefix(source, "debian:") ? g_strdup(source)
                                                : g_canonicalize_filename(source, NULL);
     json_object_set_new(request, "source", lab_json_text(path));
     json_object_set_new(request, "name", lab_json_text(name));
     json_object_set_new(request, "configs", absolute_paths(lab_cli_strings(cli, "config")));
     json_object_set_new(request, "patches", absolute_paths(lab_cli_strings(cli, "patch")));
+    json_object_set_new(request, "defects", lab_json_from_strv(lab_cli_strings(cli, "defect")));
     json_object_set_new(request, "jobs", json_integer(lab_cli_int(cli, "jobs", 0)));
     status = lab_intake_call(cli->paths, "kernel-build", request, cli->quiet, &id, error);
     if (status < 0)
@@ -281,6 +316,7 @@ print_config(LabKernel *kernel)
 static void
 show_text(LabKernel *kernel)
 {
+    g_autofree char *defects = kernel->defects ? g_strjoinv(", ", kernel->defects) : NULL;
     g_autofree char *package =
         g_strjoin(" ", kernel->package ? kernel->package : "-", kernel->package_version, NULL);
 
@@ -292,6 +328,8 @@ show_text(LabKernel *kernel)
     lab_cli_print("%-14s%s%s%s%s\n", "origin:", kernel->verification ? kernel->verification : "-",
                   kernel->verified_by ? " (" : "", kernel->verified_by ? kernel->verified_by : "",
                   kernel->verified_by ? ")" : "");
+    if (defects)
+        print_field("defects:", defects);
     print_field("build-id:", kernel->build_id);
     print_field("digest:", kernel->digest);
     print_field("directory:", kernel->directory);

@@ -143,14 +143,15 @@ look_into_changelog(LabAdvice *advice, const GPtrArray *changelog)
 }
 
 static LabAdvice *
-advise_on(const LabRecipe *recipe, const LabRelease *release, const GPtrArray *changelog,
-          const LabCrashLog *log)
+advise_on(const LabRecipe *recipe, const LabKernel *kernel, const LabRelease *release,
+          const GPtrArray *changelog, const LabCrashLog *log)
 {
     LabAdvice *advice = g_new0(LabAdvice, 1);
 
     advice->recipe = recipe;
     if (release)
-        advice->applies = lab_recipe_applies(recipe, release, &advice->entry, &advice->why);
+        advice->applies =
+            lab_recipe_applies_to(recipe, kernel, release, &advice->entry, &advice->why);
     else
         advice->why = g_strdup("the log names no release");
     if (changelog)
@@ -178,13 +179,13 @@ compare_advice(gconstpointer a, gconstpointer b)
 }
 
 GPtrArray *
-lab_advice_new(const GPtrArray *recipes, const LabRelease *release, const GPtrArray *changelog,
-               const LabCrashLog *log)
+lab_advice_new(const GPtrArray *recipes, const LabKernel *kernel, const LabRelease *release,
+               const GPtrArray *changelog, const LabCrashLog *log)
 {
     GPtrArray *all = g_ptr_array_new_with_free_func(advice_free);
 
     for (guint i = 0; i < recipes->len; i++) {
-        LabAdvice *advice = advise_on(recipes->pdata[i], release, changelog, log);
+        LabAdvice *advice = advise_on(recipes->pdata[i], kernel, release, changelog, log);
 
         if (advice->recipe->affected->len > 0 || advice->meets != LAB_MEETS_NOT)
             g_ptr_array_add(all, advice);

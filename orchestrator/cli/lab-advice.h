@@ -26,9 +26,10 @@ typedef struct {
 } LabAdvice;
 
 /* Advice of every recipe of 'recipes' (borrowed) that names an incident's kernels, or that the log
- * meets. First what the log meets, then affected, unknown, not affected. 'release', 'changelog'
- * and 'log' may be NULL. Free with g_ptr_array_unref. */
-GPtrArray *lab_advice_new(const GPtrArray *recipes, const LabRelease *release,
-                          const GPtrArray *changelog, const LabCrashLog *log);
+ * meets. First what the log meets, then affected, unknown, not affected. 'kernel', 'release',
+ * 'changelog' and 'log' may be NULL. Free with g_ptr_array_unref. */
+GPtrArray *
+lab_advice_new(const GPtrArray *recipes, const LabKernel *kernel, const LabRelease *release,
+               const GPtrArray *changelog, const LabCrashLog *log);
 
 const char *lab_meets_name(LabMeets meets); /* NULL for NOT; "title", "function", "trace" */

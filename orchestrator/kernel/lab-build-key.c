@@ -124,6 +124,10 @@ lab_build_find_key(LabBuild *build, GError **error)
         !add_inputs(sum, record, "fragments", options->configs, error) ||
         !add_inputs(sum, record, "patches", options->patches, error))
         return FALSE;
+    for (const char *const *defect = options->defects; *defect; defect++) {
+        g_checksum_update(sum, (const guchar *)"defect ", -1);
+        g_checksum_update(sum, (const guchar *)*defect, -1);
+    }
     json_object_set_new(record, "compiler", lab_json_text(build->version));
     json_object_set_new(record, "ccache", json_boolean(build->ccache));
     json_object_set_new(record, "pahole", json_boolean(build->pahole));

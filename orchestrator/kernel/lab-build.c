@@ -209,6 +209,8 @@ keep(LabBuild *build, GError **error)
     if (!stage)
         return NULL;
     stage->kernel->source = describe_source(build);
+    if (build->options->defects[0])
+        stage->kernel->defects = g_strdupv((char **)build->options->defects);
     stage->layout.release = g_strdup(build->release);
     lab_stage_note_package(stage, "tree", build->source.package, build->source.version, TRUE);
     lab_stage_note_trust(stage, build->source.by ? LAB_TRUST_VERIFIED : LAB_TRUST_UNVERIFIED,

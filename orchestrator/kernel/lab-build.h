@@ -14,6 +14,7 @@ typedef struct {
     const char *name;           /* of the kernel in the store; ends its release, too */
     const char *const *configs; /* paths of fragments; later ones win; never NULL */
     const char *const *patches; /* paths, applied in this order; never NULL */
+    const char *const *defects; /* recipes whose defect the patches put back; never NULL */
     int jobs;                   /* 0: one a CPU */
     LabIntakeProgress progress;
     gpointer progress_data;

@@ -217,3 +217,17 @@ lab_recipe_applies(const LabRecipe *recipe, const LabRelease *release, const Lab
         *why = g_steal_pointer(&text);
     return result;
 }
+
+LabApplies
+lab_recipe_applies_to(const LabRecipe *recipe, const LabKernel *kernel, const LabRelease *release,
+                      const LabAffected **entry, char **why)
+{
+    if (!kernel || !kernel->defects ||
+        !g_strv_contains((const char *const *)kernel->defects, recipe->name))
+        return lab_recipe_applies(recipe, release, entry, why);
+    if (entry)
+        *entry = NULL;
+    if (why)
+        *why = g_strdup("it was built with the defect put back (kernel build --defect)");
+    return LAB_APPLIES_YES;
+}

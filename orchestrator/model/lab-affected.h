@@ -2,6 +2,7 @@
 /* Does a recipe's incident concern a kernel: its 'affected' entries against a release. */
 #pragma once
 
+#include "lab-kernel.h"
 #include "lab-recipe.h"
 #include "lab-release.h"
 
@@ -24,6 +25,11 @@ const char *lab_applies_name(LabApplies applies); /* "unknown", "affected", "not
  */
 LabApplies lab_recipe_applies(const LabRecipe *recipe, const LabRelease *release,
                               const LabAffected **entry, char **why);
+
+/* The same of a kernel of the store (NULL: of none, only 'release' counts): one that was built with
+ * the recipe's defect put back is affected, whatever its release says; *entry is NULL then. */
+LabApplies lab_recipe_applies_to(const LabRecipe *recipe, const LabKernel *kernel,
+                                 const LabRelease *release, const LabAffected **entry, char **why);
 
 /* The range in words: "from 4.4, before 4.13"; "all" without bounds. g_free. */
 char *lab_affected_range(const LabAffected *entry);

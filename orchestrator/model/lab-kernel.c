@@ -38,6 +38,8 @@ lab_kernel_new_from_json(const json_t *json, const char *directory, GError **err
     kernel->source = g_strdup(lab_json_string(json, "source"));
     kernel->verification = g_strdup(lab_json_string(json, "verification"));
     kernel->verified_by = g_strdup(lab_json_string(json, "verified_by"));
+    if (lab_json_member(json, "defects"))
+        kernel->defects = lab_json_to_strv(lab_json_member(json, "defects"));
     kernel->has_modules = lab_json_bool(json, "has_modules", FALSE);
     kernel->has_pvh = lab_json_bool(json, "has_pvh", FALSE);
     kernel->directory = g_strdup(directory);
@@ -61,6 +63,9 @@ lab_kernel_to_json(const LabKernel *kernel)
     json_object_set_new(json, "source", lab_json_text(kernel->source));
     json_object_set_new(json, "verification", lab_json_text(kernel->verification));
     json_object_set_new(json, "verified_by", lab_json_text(kernel->verified_by));
+    if (kernel->defects)
+        json_object_set_new(json, "defects",
+                            lab_json_from_strv((const char *const *)kernel->defects));
     json_object_set_new(json, "has_modules", json_boolean(kernel->has_modules));
     json_object_set_new(json, "has_pvh", json_boolean(kernel->has_pvh));
     return json;
@@ -83,6 +88,7 @@ lab_kernel_free(LabKernel *kernel)
     g_free(kernel->verification);
     g_free(kernel->verified_by);
     g_free(kernel->directory);
+    g_strfreev(kernel->defects);
     g_strfreev(kernel->config);
     g_free(kernel);
 }

@@ -39,6 +39,7 @@ typedef struct {
     char *source;          /* as the user named it: a path, URL or debian:SUITE/PACKAGE */
     char *verification;    /* "verified" (signature), "pinned" (checksum given), "unverified" */
     char *verified_by;     /* key or checksum, or NULL */
+    char **defects;        /* recipes whose defect its patches put back; NULL: none */
     char *directory;       /* absolute; not stored */
     gboolean has_modules;
     gboolean has_pvh; /* vmlinux carries XEN_ELFNOTE_PHYS32_ENTRY */

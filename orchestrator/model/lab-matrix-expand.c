@@ -345,7 +345,7 @@ add_expectations(LabCell *cell, const LabKernel *kernel, const LabRecipe *recipe
 {
     g_autoptr(LabRelease)
         release = lab_release_new(kernel->release, kernel->version, kernel->package_version);
-    const LabApplies applies = lab_recipe_applies(recipe, release, NULL, NULL);
+    const LabApplies applies = lab_recipe_applies_to(recipe, kernel, release, NULL, NULL);
 
     for (guint i = 0; i < recipe->expect->len; i++) {
         const LabExpect *expect = recipe->expect->pdata[i];

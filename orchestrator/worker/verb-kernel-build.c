@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* `kreglab-worker kernel-build`: builds a kernel from source into the store. The request:
  *   {"source":DIR|"debian:SUITE/linux-source-X", "name":NAME, "configs":[PATH,…],
- *    "patches":[PATH,…], "jobs":N}
+ *    "patches":[PATH,…], "defects":[RECIPE,…], "jobs":N}
  * Events on fd 3: {"event":"progress","text","done","total"},
  * {"event":"kernel","id","release","cached":bool}. */
 #include "lab-build.h"
@@ -19,6 +19,7 @@ run(int argc, char **argv, GError **error)
     g_autoptr(json_t) request = lab_verb_read_request(argc, argv, error);
     g_auto(GStrv) configs = lab_json_to_strv(lab_json_member(request, "configs"));
     g_auto(GStrv) patches = lab_json_to_strv(lab_json_member(request, "patches"));
+    g_auto(GStrv) defects = lab_json_to_strv(lab_json_member(request, "defects"));
     g_autofree char *base = g_build_filename(paths->images, "configs", "guest.config", NULL);
     g_autoptr(LabKernel) kernel = NULL;
     LabBuildOptions options = {.progress = lab_verb_on_progress};
@@ -33,6 +34,7 @@ run(int argc, char **argv, GError **error)
     options.name = lab_json_string(request, "name");
     options.configs = (const char *const *)configs;
     options.patches = (const char *const *)patches;
+    options.defects = (const char *const *)defects;
     options.jobs = (int)CLAMP(lab_json_int(request, "jobs", 0), 0, 1024);
     if (!options.source || !options.name) {
         g_set_error(error, LAB_CONFIG_ERROR, LAB_ERROR_FAILED,

@@ -83,6 +83,21 @@ is "git's and a build's files do not count" \
     "$("$KREGLAB" kernel build -q --source "$src" --name mine; stat -c %Y.%i "$dir/kernel.json")" \
     "mine
 $before"
+is "a defect that is put back is a recipe's" \
+    "$(status "$KREGLAB" kernel build --source "$src" --patch "$T/fix.patch" --defect no-such --name x)" 2
+has "which is said" "$T/err" "no recipe 'no-such'"
+is "and a patch puts it back" \
+    "$(status "$KREGLAB" kernel build --source "$src" --defect page-frag-alloc --name x)" 2
+is "a kernel with a defect put back is affected" \
+    "$("$KREGLAB" kernel build -q --source "$src" --patch "$T/fix.patch" --defect page-frag-alloc --name bad
+        "$KREGLAB" advise --json bad | jq -r '.recipes[] | select(.recipe == "page-frag-alloc") | .applies')" \
+    "bad
+affected"
+is "which is kept" "$("$KREGLAB" kernel show --json bad | jq -c .defects)" '["page-frag-alloc"]'
+is "and the others of its release are not" \
+    "$("$KREGLAB" advise --json mine | jq -r '.recipes[] | select(.recipe == "page-frag-alloc") | .applies')" \
+    "not affected"
+"$KREGLAB" kernel remove -q bad
 is "another build of the name: status 2" \
     "$(status "$KREGLAB" kernel build --source "$src" --patch "$T/fix.patch" --name mine)" 2
 has "with the cure" "$T/err" 'kernel remove mine'

@@ -50,11 +50,12 @@ incident() {
     base=zoo-${source##*linux-source-}
 
     build "$base-fixed" --source "$source"
-    build "$base-broken" --source "$source" --patch "$here/$patch"
+    build "$base-broken" --source "$source" --patch "$here/$patch" --defect "$recipe"
     status "$KREGLAB" run -k "$base-broken" -k "$base-fixed" -r "$recipe" --variant "$variant" \
         -n "$repeat" >"$T/status"
     sed 's/^/# /' "$T/err" | tr -d '\r' | tail -n $((2 * repeat + 5))
     "$KREGLAB" report latest --format json >"$T/report.json"
+    is "$recipe: all of it is expected" "$(cat "$T/status")" 0
     crashes=$(of "$base-broken" "map(select(.outcome == \"crash\" and (.title | test(\"$title\"))
         and .time_to_crash_ms <= 60000)) | length")
     echo "# $recipe: $crashes of $repeat runs crash the broken kernel within 60 s:" \
