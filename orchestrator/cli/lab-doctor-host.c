@@ -11,6 +11,7 @@
 #include "lab-error.h"
 #include "lab-estimate.h"
 #include "lab-file.h"
+#include "lab-host.h"
 #include "lab-json.h"
 #include "lab-kernel.h"
 #include "lab-units.h"
@@ -43,10 +44,19 @@ check_accelerator(const LabDoctor *doctor)
                        NULL);
 }
 
+static guint64
+usable_bytes(void)
+{
+    LabHostMemory memory;
+
+    lab_host_memory("", &memory);
+    return lab_estimate_usable_bytes(memory.available_bytes);
+}
+
 static LabFinding
 check_memory(const LabDoctor *doctor)
 {
-    guint64 bytes = lab_estimate_memory_bytes();
+    guint64 bytes = usable_bytes();
     g_autofree char *size = lab_size_human(bytes);
     int jobs = lab_estimate_jobs(1, 512ull << 20);
 

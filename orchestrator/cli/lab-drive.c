@@ -9,7 +9,8 @@
 #include "lab-log.h"
 #include "lab-progress.h"
 
-#define DEFAULT_RETRIES 2
+#define DEFAULT_RETRIES         2
+#define DEFAULT_SUSPECT_RETRIES 1
 
 const LabOption lab_drive_options[] = {
     {"jobs", 'j', LAB_OPTION_INT, "N",
@@ -17,6 +18,9 @@ const LabOption lab_drive_options[] = {
      .min = 1, .max = 1024},
     {"retries", 0, LAB_OPTION_INT, "N",
      "further attempts at a cell that failed for the lab's reasons (default: 2)", .max = 100},
+    {"suspect-retries", 0, LAB_OPTION_INT, "N",
+     "further attempts at a cell whose outcome the host's load may have made (default: 1)",
+     .max = 100},
     {"worker-margin", 0, LAB_OPTION_DURATION, "TIME",
      "what a worker gets beyond its cell's deadlines before it is ended (default: 5m)"},
     {"json", 0, LAB_OPTION_FLAG, NULL, "print what happens as JSON lines"},
@@ -26,8 +30,10 @@ const LabOption lab_drive_options[] = {
 json_t *
 lab_drive_options_to_json(const LabCli *cli, const char *keep_dumps)
 {
-    return json_pack("{s:I, s:I, s:I, s:o}", "jobs", (json_int_t)lab_cli_int(cli, "jobs", 0),
+    return json_pack("{s:I, s:I, s:I, s:I, s:o}", "jobs", (json_int_t)lab_cli_int(cli, "jobs", 0),
                      "retries", (json_int_t)lab_cli_int(cli, "retries", DEFAULT_RETRIES),
+                     "suspect_retries",
+                     (json_int_t)lab_cli_int(cli, "suspect-retries", DEFAULT_SUSPECT_RETRIES),
                      "worker_margin_ms", (json_int_t)lab_cli_duration_ms(cli, "worker-margin"),
                      "keep_dumps", lab_json_text(keep_dumps));
 }
@@ -42,6 +48,8 @@ read_options(const LabCli *cli, const LabRun *run)
     options.jobs = (int)lab_cli_int(cli, "jobs", lab_json_int(kept, "jobs", 0));
     options.retries =
         (int)lab_cli_int(cli, "retries", lab_json_int(kept, "retries", DEFAULT_RETRIES));
+    options.suspect_retries = (int)lab_cli_int(
+        cli, "suspect-retries", lab_json_int(kept, "suspect_retries", DEFAULT_SUSPECT_RETRIES));
     options.margin_ms = lab_cli_given(cli, "worker-margin")
                             ? lab_cli_duration_ms(cli, "worker-margin")
                             : lab_json_int(kept, "worker_margin_ms", 0);
@@ -57,7 +65,7 @@ print_end(const LabRun *run, const LabSummary *summary)
     g_autofree char *text = lab_summary_text(summary);
 
     printf("%s\n%s\n", text, lab_run_directory(run));
-    if (summary->done - summary->missing < summary->cells)
+    if (summary->missing > 0 || !lab_summary_is_whole(summary))
         lab_info("go on with 'kreglab resume %s'", lab_run_id(run));
     else if (summary->infra > 0)
         lab_info("cells without an outcome can be run again: 'kreglab resume --retry-infra %s'",

@@ -396,6 +396,7 @@ lab_live_event(LabLive *live, const LabRunEvent *event)
         g_clear_handle_id(&live->source, g_source_remove);
         return;
     case LAB_RUN_STARTED:
+    case LAB_RUN_CELL_SPARED:
     case LAB_RUN_DUMP_REMOVED:
         break;
     }

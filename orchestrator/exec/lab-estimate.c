@@ -1,19 +1,19 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "lab-estimate.h"
 
-#include <fcntl.h>
-#include <string.h>
-
-#include "lab-file.h"
+#include "lab-host.h"
 
 #define GUEST_OVERHEAD \
-    (160ull << 20) /* QEMU, its buffers and the worker beside the guest's memory */
-#define HOST_RESERVE    (512ull << 20)
-#define FALLBACK_MEMORY (4ull << 30)
+    (160ull << 20)                 /* QEMU, its buffers and the worker beside the guest's memory */
+#define REPLAY_BYTES (32ull << 20) /* a worker without a guest */
+#define HOST_RESERVE (512ull << 20)
+/* What a guest that was seen may take more the next time. */
+#define PEAK_MARGIN (64ull << 20)
 
 /* Cells of one kernel, recipe and variant. */
 typedef struct {
-    gint64 ms; /* how long one takes, or the guess */
+    gint64 ms;          /* how long one takes, or the guess */
+    guint64 peak_bytes; /* the most that one was seen to have resident; 0: none yet */
     gboolean known;
     int waiting;
 } Kind;
@@ -130,20 +130,39 @@ lab_estimate_cell_memory_bytes(guint64 guest_bytes)
     return guest_bytes + GUEST_OVERHEAD;
 }
 
-guint64
-lab_estimate_memory_bytes(void)
+void
+lab_estimate_learn_memory(LabEstimate *estimate, const LabRunCell *cell, guint64 resident_bytes)
 {
-    g_autofree char *text = lab_file_read(AT_FDCWD, "/proc/meminfo", 65536, NULL, NULL);
-    const char *line = text ? strstr(text, "MemAvailable:") : NULL;
-    guint64 available = line ? g_ascii_strtoull(line + 13, NULL, 10) * 1024 : FALLBACK_MEMORY;
+    Kind *kind = kind_of_cell(estimate, cell);
 
-    return available > 2 * HOST_RESERVE ? available - HOST_RESERVE : available / 2;
+    kind->peak_bytes = MAX(kind->peak_bytes, resident_bytes);
+}
+
+guint64
+lab_estimate_need_bytes(LabEstimate *estimate, const LabRunCell *cell)
+{
+    guint64 promised = lab_estimate_cell_memory_bytes(cell->memory_bytes);
+    guint64 peak = kind_of_cell(estimate, cell)->peak_bytes;
+
+    if (cell->replay)
+        return REPLAY_BYTES;
+    return peak > 0 ? MIN(peak + peak / 4 + PEAK_MARGIN, promised) : promised;
+}
+
+guint64
+lab_estimate_usable_bytes(guint64 bytes)
+{
+    return bytes > 2 * HOST_RESERVE ? bytes - HOST_RESERVE : bytes / 2;
 }
 
 int
 lab_estimate_jobs(int cpus, guint64 memory_bytes)
 {
-    guint64 by_memory = lab_estimate_memory_bytes() / lab_estimate_cell_memory_bytes(memory_bytes);
+    LabHostMemory memory;
+    guint64 by_memory;
 
-    return (int)CLAMP(MIN(g_get_num_processors() / (guint)MAX(cpus, 1), by_memory), 1, 1024);
+    lab_host_memory("", &memory);
+    by_memory = lab_estimate_usable_bytes(memory.available_bytes) /
+                lab_estimate_cell_memory_bytes(memory_bytes);
+    return (int)CLAMP(MIN((guint)(lab_host_cpus("") / MAX(cpus, 1)), by_memory), 1, 1024);
 }

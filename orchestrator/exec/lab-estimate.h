@@ -30,7 +30,13 @@ gint64 lab_estimate_waiting_ms(const LabEstimate *estimate);
  * 1. */
 int lab_estimate_jobs(int cpus, guint64 memory_bytes);
 
-/* Memory that guests may take together: what is available, less a reserve for the host. */
-guint64 lab_estimate_memory_bytes(void);
+/* What guests may take of so much: less a reserve for the host. */
+guint64 lab_estimate_usable_bytes(guint64 bytes);
+/* Memory that a cell needs at most: what its guest was promised and what QEMU and the worker take
+ * beside it, until cells of its kind were seen; then what those had, and a margin. */
+guint64 lab_estimate_need_bytes(LabEstimate *estimate, const LabRunCell *cell);
+/* A cell of this kind had so much resident at most. */
+void
+lab_estimate_learn_memory(LabEstimate *estimate, const LabRunCell *cell, guint64 resident_bytes);
 /* A guest's memory with what QEMU and the worker need beside it. */
 guint64 lab_estimate_cell_memory_bytes(guint64 guest_bytes);

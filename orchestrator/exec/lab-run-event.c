@@ -4,17 +4,12 @@
 #include "lab-json.h"
 
 static const char *const names[] = {
-    [LAB_RUN_STARTED] = "run-started",
-    [LAB_RUN_CELL_STARTED] = "cell-started",
-    [LAB_RUN_CELL_PHASE] = "cell-phase",
-    [LAB_RUN_CELL_WARNING] = "cell-warning",
-    [LAB_RUN_CELL_FINISHED] = "cell-finished",
-    [LAB_RUN_CELL_AGAIN] = "cell-again",
-    [LAB_RUN_CELL_STOPPED] = "cell-stopped",
-    [LAB_RUN_DUMP_REMOVED] = "dump-removed",
-    [LAB_RUN_WARNING] = "warning",
-    [LAB_RUN_STOPPING] = "stopping",
-    [LAB_RUN_ENDED] = "run-ended",
+    [LAB_RUN_STARTED] = "run-started",         [LAB_RUN_CELL_STARTED] = "cell-started",
+    [LAB_RUN_CELL_PHASE] = "cell-phase",       [LAB_RUN_CELL_WARNING] = "cell-warning",
+    [LAB_RUN_CELL_FINISHED] = "cell-finished", [LAB_RUN_CELL_AGAIN] = "cell-again",
+    [LAB_RUN_CELL_STOPPED] = "cell-stopped",   [LAB_RUN_CELL_SPARED] = "cell-spared",
+    [LAB_RUN_DUMP_REMOVED] = "dump-removed",   [LAB_RUN_WARNING] = "warning",
+    [LAB_RUN_STOPPING] = "stopping",           [LAB_RUN_ENDED] = "run-ended",
 };
 
 static void
@@ -79,8 +74,8 @@ lab_run_event_to_json(const LabRunEvent *event)
         json_object_set_new(json, "summary", lab_summary_to_json(event->summary));
     if (event->kind == LAB_RUN_ENDED) {
         set_text(json, "state",
-                 event->summary->done - event->summary->missing < event->summary->cells ? "stopped"
-                                                                                        : "done");
+                 event->summary->missing > 0 || !lab_summary_is_whole(event->summary) ? "stopped"
+                                                                                      : "done");
         json_object_set_new(json, "exit_status",
                             json_integer(lab_summary_exit_code(event->summary)));
     }

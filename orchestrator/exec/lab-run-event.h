@@ -11,8 +11,9 @@ typedef enum {
     LAB_RUN_CELL_PHASE,
     LAB_RUN_CELL_WARNING,
     LAB_RUN_CELL_FINISHED, /* for good */
-    LAB_RUN_CELL_AGAIN,    /* failed for the lab's reasons; it will be tried once more */
+    LAB_RUN_CELL_AGAIN,    /* failed for the lab's reasons, or suspect; it is tried once more */
     LAB_RUN_CELL_STOPPED,  /* ended on request; `resume` runs it */
+    LAB_RUN_CELL_SPARED,   /* the chooser does not want it any more */
     LAB_RUN_DUMP_REMOVED,
     LAB_RUN_WARNING,
     LAB_RUN_STOPPING,

@@ -12,19 +12,40 @@
 #include "lab-scheduler-private.h"
 
 #define CLEAN_TIMEOUT_MS 120000
+/* Results go into the index so many at a time, or once a second. */
+#define INDEX_BATCH 128
 /* So many attempts that failed in a row for the lab's reasons mean that the lab is broken. */
 #define MAX_FAILURES_IN_A_ROW 24
 
-/* Index trouble never stops a run: the directories are the truth. */
-static void
-put_in_index(LabScheduler *scheduler, const LabRunCell *cell, const LabBrief *brief)
+/* Index trouble never stops a run: the directories are the truth, and the next start puts in what
+ * is missing. */
+void
+lab_scheduler_flush_index(LabScheduler *scheduler, gboolean all)
 {
     g_autoptr(GError) error = NULL;
 
-    if (scheduler->index && brief->state != LAB_STATE_MISSING &&
-        !lab_index_put_cell(scheduler->index, scheduler->run, cell, brief, &error))
+    if (scheduler->unindexed->len == 0 || (!all && scheduler->unindexed->len < INDEX_BATCH))
+        return;
+    if (!lab_index_put_entries(scheduler->index, scheduler->run, scheduler->unindexed, &error))
         lab_scheduler_tell(scheduler,
                            (LabRunEvent){.kind = LAB_RUN_WARNING, .text = error->message});
+    g_ptr_array_set_size(scheduler->unindexed, 0);
+}
+
+/* Takes the brief. */
+static void
+put_in_index(LabScheduler *scheduler, const LabRunCell *cell, LabBrief *brief)
+{
+    LabIndexEntry *entry;
+
+    if (!scheduler->index || brief->state == LAB_STATE_MISSING) {
+        lab_brief_free(brief);
+        return;
+    }
+    entry = g_new(LabIndexEntry, 1);
+    *entry = (LabIndexEntry){cell, brief};
+    g_ptr_array_add(scheduler->unindexed, entry);
+    lab_scheduler_flush_index(scheduler, FALSE);
 }
 
 static gboolean
@@ -39,6 +60,8 @@ journal_end(LabScheduler *scheduler, const LabSlot *slot, const LabBrief *brief,
 
     if (slot->overdue)
         json_object_set_new(entry, "overdue", json_true());
+    if (brief->suspect)
+        json_object_set_new(entry, "suspect", json_true());
     if (lab_journal_append(scheduler->run, entry, &error))
         return TRUE;
     lab_scheduler_fail(scheduler, g_steal_pointer(&error));
@@ -106,14 +129,6 @@ describe_loss(const LabSlot *slot, int status)
 }
 
 static void
-enqueue(LabScheduler *scheduler, const LabRunCell *cell, gboolean soon)
-{
-    /* Not at once: what made an attempt fail may pass. */
-    g_queue_push_nth(&scheduler->pending, (gpointer)cell, soon ? scheduler->jobs * 2 : -1);
-    lab_estimate_wait(scheduler->estimate, cell, 1);
-}
-
-static void
 check_for_broken_lab(LabScheduler *scheduler, const LabBrief *brief)
 {
     if (brief->state == LAB_STATE_RAN || brief->state == LAB_STATE_SKIPPED) {
@@ -130,13 +145,41 @@ check_for_broken_lab(LabScheduler *scheduler, const LabBrief *brief)
     }
 }
 
+/* Not at once: what made an attempt fail may pass; pressure of the host takes longest to. */
+static void
+make_again(LabScheduler *scheduler, const LabRunCell *cell, gboolean suspect)
+{
+    if (suspect) {
+        scheduler->suspects[cell->index]++;
+        scheduler->summary.suspect_again++;
+    } else {
+        scheduler->summary.again++;
+    }
+    lab_queue_add_soon(scheduler->queue, cell,
+                       suspect ? lab_queue_length(scheduler->queue) : (guint)scheduler->jobs * 2);
+}
+
+/* A result that stands. */
+static void
+take_result(LabScheduler *scheduler, const LabRunCell *cell, const LabBrief *brief)
+{
+    const LabCellChooser *chooser = scheduler->options.chooser;
+
+    lab_summary_add(&scheduler->summary, brief);
+    lab_scheduler_apply_dump_policy(scheduler, cell, brief);
+    if (brief->state == LAB_STATE_RAN)
+        lab_estimate_learn(scheduler->estimate, cell, brief->duration_ms);
+    if (chooser)
+        chooser->done(cell, brief, chooser->data);
+}
+
 void
 lab_scheduler_cell_ended(LabScheduler *scheduler, const LabSlot *slot, int status)
 {
     const LabRunCell *cell = slot->cell;
     g_autoptr(LabBrief) brief = lab_run_read_brief(scheduler->run, cell);
     gboolean lost = brief->state == LAB_STATE_MISSING;
-    gboolean again = FALSE;
+    gboolean again = FALSE, suspect;
     LabRunEvent told = {.cell = cell, .attempt = slot->attempt, .brief = brief};
 
     if (lost && slot->asked) {
@@ -152,37 +195,39 @@ lab_scheduler_cell_ended(LabScheduler *scheduler, const LabSlot *slot, int statu
     }
     if (lost)
         brief->why = describe_loss(slot, status);
+    suspect = brief->state == LAB_STATE_RAN && brief->suspect;
     if (lost || brief->state == LAB_STATE_INFRA)
         again = ++scheduler->failed[cell->index] <= scheduler->options.retries;
+    else if (suspect && scheduler->suspects[cell->index] < scheduler->options.suspect_retries)
+        again = TRUE;
     if (!journal_end(scheduler, slot, brief, again, status))
         return;
     if (lost)
         lab_scheduler_clean_soon(scheduler);
     told.kind = again ? LAB_RUN_CELL_AGAIN : LAB_RUN_CELL_FINISHED;
-    told.text = brief->why;
-    if (again) {
-        scheduler->summary.again++;
-        enqueue(scheduler, cell, TRUE);
-    } else {
-        lab_summary_add(&scheduler->summary, brief);
-        put_in_index(scheduler, cell, brief);
-        lab_scheduler_apply_dump_policy(scheduler, cell, brief);
-        if (brief->state == LAB_STATE_RAN)
-            lab_estimate_learn(scheduler->estimate, cell, brief->duration_ms);
-    }
+    told.text = again && suspect ? brief->suspect : brief->why;
+    if (again)
+        make_again(scheduler, cell, suspect);
+    else
+        take_result(scheduler, cell, brief);
     lab_scheduler_tell(scheduler, told);
     check_for_broken_lab(scheduler, brief);
+    if (!again)
+        put_in_index(scheduler, cell, g_steal_pointer(&brief));
 }
 
 /* A cell of an earlier session: done, or to be run. */
 static gboolean
 take_up_cell(LabScheduler *scheduler, const LabRunCell *cell, const LabJournalCell *known,
-             GError **error)
+             gboolean started, GError **error)
 {
-    g_autoptr(LabBrief) brief = lab_run_read_brief(scheduler->run, cell);
+    g_autoptr(LabBrief) brief = started ? lab_run_read_brief(scheduler->run, cell)
+                                        : lab_brief_new();
     gboolean open = known && !known->finished;
     gboolean again =
         brief->state == LAB_STATE_MISSING ||
+        (brief->state == LAB_STATE_RAN && brief->suspect && open &&
+         known->suspect <= scheduler->options.suspect_retries) ||
         (brief->state == LAB_STATE_INFRA &&
          (scheduler->options.retry_infra || (open && known->failed <= scheduler->options.retries)));
 
@@ -192,7 +237,9 @@ take_up_cell(LabScheduler *scheduler, const LabRunCell *cell, const LabJournalCe
         /* Who asks for it again gets the full number of tries. */
         if (open)
             scheduler->failed[cell->index] = (guint8)MIN(known->failed, scheduler->options.retries);
-        enqueue(scheduler, cell, FALSE);
+        if (known)
+            scheduler->suspects[cell->index] = (guint8)MIN(known->suspect, 255);
+        lab_queue_add(scheduler->queue, cell);
         return TRUE;
     }
     /* The worker's result came after the parent's end. */
@@ -206,10 +253,10 @@ take_up_cell(LabScheduler *scheduler, const LabRunCell *cell, const LabJournalCe
                                           FALSE, "found", TRUE),
                                 error))
             return FALSE;
-        put_in_index(scheduler, cell, brief);
     }
-    lab_summary_add(&scheduler->summary, brief);
-    lab_scheduler_apply_dump_policy(scheduler, cell, brief);
+    take_result(scheduler, cell, brief);
+    if (!known || open)
+        put_in_index(scheduler, cell, g_steal_pointer(&brief));
     return TRUE;
 }
 
@@ -261,6 +308,7 @@ gboolean
 lab_scheduler_take_up(LabScheduler *scheduler, GError **error)
 {
     g_autoptr(GHashTable) journal = lab_journal_read(scheduler->run, error);
+    g_autoptr(GHashTable) started = lab_run_started(scheduler->run);
     g_autoptr(GError) local = NULL;
 
     if (!journal)
@@ -268,6 +316,7 @@ lab_scheduler_take_up(LabScheduler *scheduler, GError **error)
     scheduler->summary.cells = scheduler->cells->len;
     scheduler->attempts = g_new0(guint8, scheduler->cells->len);
     scheduler->failed = g_new0(guint8, scheduler->cells->len);
+    scheduler->suspects = g_new0(guint8, scheduler->cells->len);
     if (!g_file_test(scheduler->paths->worker, G_FILE_TEST_IS_REGULAR) ||
         !g_file_test(scheduler->paths->worker, G_FILE_TEST_IS_EXECUTABLE)) {
         g_set_error(error, LAB_INFRA_ERROR, LAB_ERROR_NOT_FOUND,
@@ -289,9 +338,11 @@ lab_scheduler_take_up(LabScheduler *scheduler, GError **error)
     for (guint i = 0; i < scheduler->cells->len; i++) {
         const LabRunCell *cell = scheduler->cells->pdata[i];
 
-        if (!take_up_cell(scheduler, cell, g_hash_table_lookup(journal, cell->id), error))
+        if (!take_up_cell(scheduler, cell, g_hash_table_lookup(journal, cell->id),
+                          g_hash_table_contains(started, cell->id), error))
             return FALSE;
     }
+    lab_scheduler_flush_index(scheduler, TRUE);
     bring_index_up_to_date(scheduler);
     return TRUE;
 }

@@ -2,6 +2,7 @@
 /* Shared by the scheduler's files. */
 #pragma once
 
+#include "lab-queue.h"
 #include "lab-scheduler.h"
 
 /* A cell that runs. */
@@ -13,8 +14,13 @@ typedef struct {
     gint64 start_us;
     gint64 expected_ms;
     guint deadline_source;
-    gboolean overdue; /* it passed its deadline */
-    gboolean asked;   /* it was asked to stop on request of the user */
+    gboolean overdue;       /* it passed its deadline */
+    gboolean asked;         /* it was asked to stop on request of the user */
+    gint64 deadline_ms;     /* the sum of its deadlines, without the margin */
+    int guest_pid;          /* as the worker told; 0: none yet */
+    guint64 resident_bytes; /* of the guest, when last looked at */
+    guint64 peak_bytes;
+    guint64 ahead_bytes; /* of the clone that waits for the next cell */
 } LabSlot;
 
 struct LabScheduler {
@@ -28,13 +34,16 @@ struct LabScheduler {
 
     GMainLoop *loop;
     const GPtrArray *cells;
-    GQueue pending;     /* LabRunCell, borrowed */
+    LabQueue *queue;
     GPtrArray *running; /* LabSlot */
     guint8 *attempts;   /* of each cell, by index */
     guint8 *failed;     /* of those, in this session and unfinished earlier ones */
+    guint8 *suspects;   /* of those, made again because of pressure */
     int jobs;
     int cpus_left;
-    gint64 memory_left_bytes;
+    gint64 hungry_since_us; /* the next cell waits for memory; 0: it does not */
+    guint tick_source;
+    GPtrArray *unindexed; /* LabIndexEntry */
     LabEstimate *estimate;
     GHashTable *dumps; /* "kernel\nk0" -> cell id (borrowed) whose dump is kept */
     LabSummary summary;
@@ -51,6 +60,20 @@ void lab_scheduler_start_soon(LabScheduler *scheduler);
 /* Stops everything because of 'error' (stolen); the first one counts. */
 void lab_scheduler_fail(LabScheduler *scheduler, GError *error);
 void lab_scheduler_stop(LabScheduler *scheduler, int level);
+
+/* lab-scheduler-room.c: does one more fit? */
+/* Whether the machine bears one more cell now. */
+gboolean lab_scheduler_has_room(LabScheduler *scheduler, const LabRunCell *cell);
+/* What a clone that is started ahead for 'next' would take; 0: there is no room for one. */
+guint64
+lab_scheduler_room_ahead(LabScheduler *scheduler, const LabRunCell *cell, const LabRunCell *next);
+/* Looks how much memory the running guests have, once a second while there are any. */
+void lab_scheduler_watch(LabScheduler *scheduler);
+/* LAB_CONFIG_ERROR/LIMIT when a cell that waits can never fit. */
+gboolean lab_scheduler_check_fits(LabScheduler *scheduler, GError **error);
+
+/* Puts what was collected for the index into it, when there is enough or 'all' is set. */
+void lab_scheduler_flush_index(LabScheduler *scheduler, gboolean all);
 
 /* lab-scheduler-done.c: what follows the end of a worker. */
 void lab_scheduler_cell_ended(LabScheduler *scheduler, const LabSlot *slot, int status);

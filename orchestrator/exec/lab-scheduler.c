@@ -7,6 +7,7 @@
 #include <glib-unix.h>
 
 #include "lab-error.h"
+#include "lab-host.h"
 #include "lab-json.h"
 #include "lab-log.h"
 #include "lab-scheduler-private.h"
@@ -16,6 +17,10 @@
 #define DEFAULT_MARGIN_MS 300000
 /* What a worker gets to stop its guest before it is killed. */
 #define STOP_GRACE_MS 30000
+/* No worker stretches its deadlines further. */
+#define MAX_STRETCH 10.0
+/* So many cells that a chooser puts off are passed over in search of one to start. */
+#define MAX_PUT_OFF 256
 
 LabScheduler *
 lab_scheduler_new(LabRun *run, LabIndex *index, const LabPaths *paths,
@@ -37,9 +42,10 @@ lab_scheduler_new(LabRun *run, LabIndex *index, const LabPaths *paths,
     scheduler->func = func;
     scheduler->data = data;
     scheduler->loop = g_main_loop_new(NULL, FALSE);
-    g_queue_init(&scheduler->pending);
     scheduler->running = g_ptr_array_new_with_free_func(g_free);
     scheduler->estimate = lab_estimate_new(index);
+    scheduler->queue = lab_queue_new(scheduler->estimate);
+    scheduler->unindexed = g_ptr_array_new_with_free_func((GDestroyNotify)lab_index_entry_free);
     scheduler->dumps = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
     return scheduler;
 }
@@ -51,7 +57,9 @@ lab_scheduler_free(LabScheduler *scheduler)
         return;
     g_clear_handle_id(&scheduler->start_source, g_source_remove);
     g_clear_handle_id(&scheduler->kill_source, g_source_remove);
-    g_queue_clear(&scheduler->pending);
+    g_clear_handle_id(&scheduler->tick_source, g_source_remove);
+    lab_queue_free(scheduler->queue);
+    g_ptr_array_unref(scheduler->unindexed);
     g_ptr_array_unref(scheduler->running);
     g_hash_table_unref(scheduler->dumps);
     lab_estimate_free(scheduler->estimate);
@@ -59,6 +67,7 @@ lab_scheduler_free(LabScheduler *scheduler)
     g_clear_error(&scheduler->fatal);
     g_free(scheduler->attempts);
     g_free(scheduler->failed);
+    g_free(scheduler->suspects);
     g_free(scheduler->keep_dumps);
     g_free(scheduler);
 }
@@ -154,6 +163,25 @@ on_deadline(gpointer data)
 }
 
 static void
+set_deadline(LabSlot *slot, gint64 total_ms)
+{
+    g_clear_handle_id(&slot->deadline_source, g_source_remove);
+    slot->deadline_source = g_timeout_add((guint)CLAMP(total_ms, 1, G_MAXINT), on_deadline, slot);
+}
+
+/* The worker found its host slower than the deadlines were made for, and gives its guest more. */
+static void
+stretch_deadline(LabSlot *slot, double factor)
+{
+    gint64 spent_ms = (g_get_monotonic_time() - slot->start_us) / 1000;
+
+    if (slot->overdue || !(factor > 1))
+        return;
+    set_deadline(slot, (gint64)((double)slot->deadline_ms * MIN(factor, MAX_STRETCH)) +
+                           slot->scheduler->options.margin_ms - spent_ms);
+}
+
+static void
 on_task_event(LabTask *task, const json_t *event, gpointer data)
 {
     LabSlot *slot = data;
@@ -167,6 +195,10 @@ on_task_event(LabTask *task, const json_t *event, gpointer data)
     } else if (g_strcmp0(name, "warning") == 0) {
         told.kind = LAB_RUN_CELL_WARNING;
         told.text = lab_json_string(event, "text");
+    } else if (g_strcmp0(name, "guest") == 0) {
+        slot->guest_pid = (int)lab_json_int(event, "pid", 0);
+    } else if (g_strcmp0(name, "speed") == 0) {
+        stretch_deadline(slot, json_number_value(lab_json_member(event, "factor")));
     }
     if (told.phase || told.text)
         lab_scheduler_tell(slot->scheduler, told);
@@ -180,8 +212,8 @@ on_task_ended(LabTask *task, int status, gpointer data)
 
     g_clear_handle_id(&slot->deadline_source, g_source_remove);
     scheduler->cpus_left += MAX(slot->cell->cpus, 1);
-    scheduler->memory_left_bytes +=
-        (gint64)lab_estimate_cell_memory_bytes(slot->cell->memory_bytes);
+    if (slot->peak_bytes > 0)
+        lab_estimate_learn_memory(scheduler->estimate, slot->cell, slot->peak_bytes);
     scheduler->summary.running--;
     lab_scheduler_cell_ended(scheduler, slot, status);
     g_ptr_array_remove_fast(scheduler->running, slot);
@@ -191,12 +223,12 @@ on_task_ended(LabTask *task, int status, gpointer data)
 static const LabTaskHandlers handlers = {on_task_event, on_task_ended};
 
 static gint64
-deadline_of(const LabScheduler *scheduler, const LabCell *cell)
+deadline_of(const LabCell *cell)
 {
     const LabDeadlines *d = &cell->deadlines;
 
     return d->boot_ms + d->setup_ms + d->run_ms + d->heartbeat_ms + d->evidence_ms + d->kdump_ms +
-           d->dump_ms + scheduler->options.margin_ms;
+           d->dump_ms;
 }
 
 /* An attempt counts from the moment when its line is in the journal; the worker starts before
@@ -237,10 +269,10 @@ start_cell(LabScheduler *scheduler, const LabRunCell *cell, GError **error)
     g_ptr_array_add(scheduler->running, slot);
     scheduler->attempts[cell->index] = (guint8)MIN(slot->attempt, 255);
     scheduler->cpus_left -= MAX(cell->cpus, 1);
-    scheduler->memory_left_bytes -= (gint64)lab_estimate_cell_memory_bytes(cell->memory_bytes);
     scheduler->summary.running++;
-    slot->deadline_source =
-        g_timeout_add((guint)MIN(deadline_of(scheduler, whole), G_MAXINT), on_deadline, slot);
+    lab_scheduler_watch(scheduler);
+    slot->deadline_ms = deadline_of(whole);
+    set_deadline(slot, slot->deadline_ms + scheduler->options.margin_ms);
     lab_scheduler_tell(
         scheduler,
         (LabRunEvent){.kind = LAB_RUN_CELL_STARTED, .cell = cell, .attempt = slot->attempt});
@@ -251,44 +283,74 @@ start_cell(LabScheduler *scheduler, const LabRunCell *cell, GError **error)
     return FALSE;
 }
 
-/* Whether the machine bears one more: always, when nothing runs. With --jobs the user has decided
- * about cores. */
-static gboolean
-has_room(const LabScheduler *scheduler, const LabRunCell *cell)
+static LabCellChoice
+choose(const LabScheduler *scheduler, const LabRunCell *cell)
 {
-    if (scheduler->running->len == 0)
-        return TRUE;
-    if ((int)scheduler->running->len >= scheduler->jobs)
-        return FALSE;
-    if (scheduler->options.jobs > 0)
-        return TRUE;
-    return scheduler->cpus_left >= MAX(cell->cpus, 1) &&
-           scheduler->memory_left_bytes >
-               (gint64)lab_estimate_cell_memory_bytes(cell->memory_bytes);
+    const LabCellChooser *chooser = scheduler->options.chooser;
+
+    return chooser ? chooser->choose(cell, chooser->data) : LAB_CELL_RUN;
+}
+
+static void
+spare_cell(LabScheduler *scheduler, const LabRunCell *cell)
+{
+    g_autoptr(GError) error = NULL;
+
+    if (!lab_journal_append(scheduler->run,
+                            json_pack("{s:s, s:s}", "event", "spared", "cell", cell->id), &error)) {
+        lab_scheduler_fail(scheduler, g_steal_pointer(&error));
+        return;
+    }
+    scheduler->summary.spared++;
+    lab_scheduler_tell(scheduler, (LabRunEvent){.kind = LAB_RUN_CELL_SPARED, .cell = cell});
+}
+
+/* The cell to start next, still in the queue at its head; NULL: none now. */
+static const LabRunCell *
+next_cell(LabScheduler *scheduler)
+{
+    guint put_off = 0;
+    const LabRunCell *cell;
+
+    while (scheduler->stop_level == 0 && (cell = lab_queue_peek(scheduler->queue, 0))) {
+        LabCellChoice choice = choose(scheduler, cell);
+
+        if (choice == LAB_CELL_RUN)
+            return cell;
+        lab_queue_pop(scheduler->queue);
+        if (choice == LAB_CELL_SPARE) {
+            spare_cell(scheduler, cell);
+        } else if (++put_off > MIN(MAX_PUT_OFF, lab_queue_length(scheduler->queue))) {
+            lab_queue_add_soon(scheduler->queue, cell, 0);
+            return scheduler->running->len == 0 ? cell : NULL;
+        } else {
+            lab_queue_add_soon(scheduler->queue, cell, lab_queue_length(scheduler->queue));
+        }
+    }
+    return NULL;
 }
 
 static gboolean
 on_start(gpointer data)
 {
     LabScheduler *scheduler = data;
+    const LabRunCell *cell;
 
     scheduler->start_source = 0;
-    while (scheduler->stop_level == 0 && !g_queue_is_empty(&scheduler->pending)) {
-        const LabRunCell *cell = g_queue_peek_head(&scheduler->pending);
+    while ((int)scheduler->running->len < scheduler->jobs && (cell = next_cell(scheduler))) {
         g_autoptr(GError) error = NULL;
 
-        if (!has_room(scheduler, cell))
+        if (!lab_scheduler_has_room(scheduler, cell))
             break;
         /* What a dead worker left behind would still take room. */
         if (scheduler->attempts[cell->index] > 0 && scheduler->cleaner != 0)
             break;
-        g_queue_pop_head(&scheduler->pending);
-        lab_estimate_wait(scheduler->estimate, cell, -1);
+        lab_queue_pop(scheduler->queue);
         if (!start_cell(scheduler, cell, &error))
             lab_scheduler_fail(scheduler, g_steal_pointer(&error));
     }
     if (scheduler->running->len == 0 && scheduler->cleaner == 0 &&
-        (scheduler->stop_level > 0 || g_queue_is_empty(&scheduler->pending)))
+        (scheduler->stop_level > 0 || lab_queue_length(scheduler->queue) == 0))
         g_main_loop_quit(scheduler->loop);
     return G_SOURCE_REMOVE;
 }
@@ -340,11 +402,14 @@ lab_scheduler_run(LabScheduler *scheduler, GError **error)
         return FALSE;
     scheduler->jobs = scheduler->options.jobs > 0 ? scheduler->options.jobs
                                                   : automatic_jobs(scheduler->cells);
-    scheduler->cpus_left = (int)g_get_num_processors();
-    scheduler->memory_left_bytes = (gint64)lab_estimate_memory_bytes();
+    scheduler->cpus_left = lab_host_cpus("");
+    if (!lab_scheduler_check_fits(scheduler, error))
+        return FALSE;
+    lab_queue_sort(scheduler->queue, scheduler->jobs);
     lab_scheduler_tell(scheduler, (LabRunEvent){.kind = LAB_RUN_STARTED, .jobs = scheduler->jobs});
     run_loop(scheduler);
-    whole = scheduler->summary.done >= scheduler->summary.cells;
+    lab_scheduler_flush_index(scheduler, TRUE);
+    whole = lab_summary_is_whole(&scheduler->summary);
     if (!lab_journal_append(
             scheduler->run,
             json_pack("{s:s, s:s}", "event", "end", "state", whole ? "done" : "stopped"), &local) &&

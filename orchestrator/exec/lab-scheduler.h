@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Drives a run: starts workers, watches them, makes failed attempts again, keeps the journal and
+ * Drives a run: starts workers in an order that keeps all jobs busy to the end (lab-queue.h), never
+ * more guests than the host has memory for (their resident sets count, and what they may still grow
+ * by; lab-host.h), watches them, makes failed attempts again, keeps the journal and
  * the index, throws surplus dumps away. One GMainLoop, no threads, little memory: the cells do
  * the work.
  *
@@ -13,13 +15,36 @@
 #include "lab-executor.h"
 #include "lab-run-event.h"
 
+/* What a chooser says of a cell whose turn it is. */
+typedef enum {
+    LAB_CELL_RUN,
+    LAB_CELL_LATER, /* not before results of what runs are there; others go first */
+    LAB_CELL_SPARE, /* never: it stays without a result, and the run is whole without it */
+} LabCellChoice;
+
+/*
+ * A hook for runs whose results decide what else is run (adaptive repetition): the run is planned
+ * with the most repetitions there may be; the chooser is asked for each cell right before it would
+ * start and is told each result that stands. After a resume it is told the results of earlier
+ * sessions first, so what it decides has to follow from the results alone. It is asked again for a
+ * cell that it put off; when nothing runs any more, a cell that is put off is run.
+ */
+typedef struct {
+    LabCellChoice (*choose)(const LabRunCell *cell, gpointer data);
+    void (*done)(const LabRunCell *cell, const LabBrief *brief, gpointer data);
+    gpointer data;
+} LabCellChooser;
+
 typedef struct {
     int jobs;               /* 0: from the machine's cores and memory */
     int retries;            /* more attempts after one that failed for the lab's reasons */
+    int suspect_retries;    /* more attempts after one whose host was under pressure */
     gint64 margin_ms;       /* what a worker gets beyond its cell's deadlines; 0: the default */
     const char *keep_dumps; /* "first-per-signature" (NULL too), "all", "none" */
     gboolean retry_infra;   /* run cells again whose last result is infra */
-    const LabExecutor *executor; /* NULL: local */
+    const LabExecutor *executor;   /* NULL: local */
+    const LabCellChooser *chooser; /* NULL: all cells are run; borrowed */
+    const char *host_root; /* where the host's /proc and /sys are looked for; NULL: "". For tests */
 } LabSchedulerOptions;
 
 typedef struct LabScheduler LabScheduler;

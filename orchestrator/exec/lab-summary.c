@@ -22,6 +22,13 @@ lab_summary_add(LabSummary *summary, const LabBrief *brief)
         break;
     }
     summary->unexpected += lab_brief_is_unexpected(brief);
+    summary->suspect += brief->state == LAB_STATE_RAN && brief->suspect;
+}
+
+gboolean
+lab_summary_is_whole(const LabSummary *summary)
+{
+    return summary->done + summary->spared >= summary->cells;
 }
 
 int
@@ -29,7 +36,7 @@ lab_summary_exit_code(const LabSummary *summary)
 {
     if (summary->unexpected > 0)
         return LAB_EXIT_UNEXPECTED;
-    if (summary->infra > 0 || summary->missing > 0 || summary->done < summary->cells)
+    if (summary->infra > 0 || summary->missing > 0 || !lab_summary_is_whole(summary))
         return LAB_EXIT_INFRA;
     return LAB_EXIT_OK;
 }
@@ -53,7 +60,8 @@ lab_summary_text(const LabSummary *summary)
     append_count(counts, summary->skipped, "skipped");
     append_count(counts, summary->infra, "infra");
     append_count(counts, summary->missing, "missing");
-    append_count(counts, summary->cells - summary->done, "not run");
+    append_count(counts, summary->spared, "spared");
+    append_count(counts, summary->cells - summary->done - summary->spared, "not run");
     g_string_printf(text, "%u of %u cells done", summary->done, summary->cells);
     if (counts->len > 0)
         g_string_append_printf(text, ": %s", counts->str);
@@ -61,6 +69,11 @@ lab_summary_text(const LabSummary *summary)
     if (summary->again > 0)
         g_string_append_printf(text, "; %u %s made again for the lab's reasons", summary->again,
                                summary->again == 1 ? "attempt was" : "attempts were");
+    if (summary->suspect_again > 0)
+        g_string_append_printf(text, "; %u made again under pressure of the host",
+                               summary->suspect_again);
+    if (summary->suspect > 0)
+        g_string_append_printf(text, "; %u suspect", summary->suspect);
     return g_string_free(text, FALSE);
 }
 
@@ -72,9 +85,11 @@ lab_summary_to_json(const LabSummary *summary)
     for (int i = 0; i <= LAB_OUTCOME_INCONCLUSIVE; i++)
         if (summary->outcomes[i] > 0 && lab_outcome_name(i))
             json_object_set_new(outcomes, lab_outcome_name(i), json_integer(summary->outcomes[i]));
-    return json_pack("{s:i, s:i, s:i, s:i, s:i, s:i, s:i, s:i, s:o}", "cells", (int)summary->cells,
-                     "done", (int)summary->done, "running", (int)summary->running, "again",
-                     (int)summary->again, "unexpected", (int)summary->unexpected, "infra",
-                     (int)summary->infra, "skipped", (int)summary->skipped, "missing",
-                     (int)summary->missing, "outcomes", outcomes);
+    return json_pack("{s:i, s:i, s:i, s:i, s:i, s:i, s:i, s:i, s:i, s:i, s:i, s:o}", "cells",
+                     (int)summary->cells, "done", (int)summary->done, "running",
+                     (int)summary->running, "again", (int)summary->again, "unexpected",
+                     (int)summary->unexpected, "infra", (int)summary->infra, "skipped",
+                     (int)summary->skipped, "missing", (int)summary->missing, "suspect",
+                     (int)summary->suspect, "suspect_again", (int)summary->suspect_again, "spared",
+                     (int)summary->spared, "outcomes", outcomes);
 }

@@ -176,6 +176,25 @@ lab_cell_template_index(const LabCell *cell)
     return (MAX(cell->repetition, 1) - 1) % MAX(cell->templates, 1);
 }
 
+char *
+lab_cell_share(const LabCell *cell)
+{
+    g_autoptr(GChecksum) checksum = g_checksum_new(G_CHECKSUM_SHA256);
+
+    feed_text(checksum, cell->kernel_id);
+    feed_text(checksum, cell->kernel_digest);
+    feed_text(checksum, cell->setup.cmdline);
+    feed_text(checksum, cell->boot);
+    feed_text(checksum, cell->accelerator);
+    feed_text(checksum, cell->connect_uri);
+    feed_text(checksum, cell->replay);
+    feed_text(checksum, cell->kdump ? "kdump" : "");
+    for (char **module = cell->setup.modules; module && *module; module++)
+        feed_text(checksum, *module);
+    lab_schema_digest(&lab_guest_shape_table, &cell->guest, checksum);
+    return g_strndup(g_checksum_get_string(checksum), 16);
+}
+
 /* Appends NAME=VALUE; takes 'value'. */
 static void
 add_variable(GPtrArray *env, const char *name, char *value)

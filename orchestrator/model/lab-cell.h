@@ -84,6 +84,10 @@ LabCell *lab_cell_repeat(const LabCell *like, int repetition, const GChecksum *b
 /* Which of the cell's templates this repetition is a clone of: from 0. */
 int lab_cell_template_index(const LabCell *cell);
 
+/* Cells with the same value can start from the same boot: kernel, shape, command line, modules and
+ * what else is there before a cell's own part begins. g_free. */
+char *lab_cell_share(const LabCell *cell);
+
 /* What a stressor finds in its environment, as NAME=VALUE: KREGLAB_DURATION (seconds, rounded up;
  * absent without a duration), KREGLAB_CPUS, KREGLAB_MEMORY_MB, KREGLAB_NODES, KREGLAB_RELEASE,
  * KREGLAB_RECIPE, KREGLAB_VARIANT, KREGLAB_REPETITION. g_strfreev. */

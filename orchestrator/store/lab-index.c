@@ -233,6 +233,29 @@ put_all_cells(LabIndex *index, LabRun *run, GError **error)
     return TRUE;
 }
 
+void
+lab_index_entry_free(LabIndexEntry *entry)
+{
+    lab_brief_free(entry->brief);
+    g_free(entry);
+}
+
+gboolean
+lab_index_put_entries(LabIndex *index, const LabRun *run, const GPtrArray *entries, GError **error)
+{
+    if (!execute(index, "BEGIN IMMEDIATE", error))
+        return FALSE;
+    for (guint i = 0; i < entries->len; i++) {
+        const LabIndexEntry *entry = entries->pdata[i];
+
+        if (!lab_index_put_cell(index, run, entry->cell, entry->brief, error)) {
+            execute(index, "ROLLBACK", NULL);
+            return FALSE;
+        }
+    }
+    return execute(index, "COMMIT", error);
+}
+
 gboolean
 lab_index_put_results(LabIndex *index, LabRun *run, GError **error)
 {

@@ -16,6 +16,13 @@ typedef struct {
     const char *state; /* "running", "done", "stopped"; static */
 } LabIndexRun;
 
+/* A finished cell. */
+typedef struct {
+    const LabRunCell *cell; /* borrowed */
+    LabBrief *brief;        /* owned */
+} LabIndexEntry;
+void lab_index_entry_free(LabIndexEntry *entry);
+
 /* Opens or makes it and brings an older schema up to date; a damaged file is made anew from the
  * run directories, with a warning. Newer schema: LAB_DATA_ERROR/NEWER. */
 LabIndex *lab_index_open(const char *data, GError **error);
@@ -27,6 +34,9 @@ gboolean lab_index_put_run(LabIndex *index, const LabRun *run, guint n_cells, GE
 /* Puts a finished cell in (again). */
 gboolean lab_index_put_cell(LabIndex *index, const LabRun *run, const LabRunCell *cell,
                             const LabBrief *brief, GError **error);
+/* Several at once, in one transaction: LabIndexEntry. All or none. */
+gboolean
+lab_index_put_entries(LabIndex *index, const LabRun *run, const GPtrArray *entries, GError **error);
 /* Reads all results of a run and puts them in, in one transaction. */
 gboolean lab_index_put_results(LabIndex *index, LabRun *run, GError **error);
 

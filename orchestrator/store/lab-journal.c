@@ -87,6 +87,7 @@ take_entry(GHashTable *cells, const json_t *entry)
         cell->pid = 0;
         cell->failed += state == LAB_STATE_INFRA || state == LAB_STATE_MISSING;
         cell->finished = !lab_json_bool(entry, "again", FALSE);
+        cell->suspect += !cell->finished && lab_json_bool(entry, "suspect", FALSE);
     } else if (g_str_equal(event, "stopped")) {
         cell->pid = 0;
     } else if (g_str_equal(event, "dump-removed")) {

@@ -4,10 +4,12 @@
  * on. "event" is one of
  *   parent     "pid"                                a parent took the run
  *   started    "cell" "attempt" "pid" "birth"       a worker runs (birth: /proc/PID/stat field 22)
- *   finished   "cell" "attempt" "state" "outcome" "again"   again: it will be tried once more
+ *   finished   "cell" "attempt" "state" "outcome" "again" "suspect"   again: it will be tried once
+ *              more; suspect: because the host was under pressure
  *   stopped    "cell" "attempt"                     ended on request: does not count as a try
  *   dump-removed  "cell" "why" "kept"               kept: the cell whose dump stands for it
  *   end        "state" (done, stopped)              the parent ended
+ *   spared     "cell"                               more of its repetitions were not needed
  * and each has "time".
  */
 #pragma once
@@ -18,6 +20,7 @@
 typedef struct {
     int attempts; /* started so far */
     int failed;   /* of those, ended by infra or without a result */
+    int suspect;  /* of those, made again because the host was under pressure */
     int pid;      /* of a worker that was started and has not ended; 0: none */
     gint64 birth; /* its start time in clock ticks since boot */
     gboolean finished;

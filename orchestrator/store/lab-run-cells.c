@@ -43,6 +43,7 @@ add_cell(LabRun *run, const char *line, gsize length, gint64 offset, GError **er
 {
     g_autoptr(json_t) json = lab_json_parse(line, length, LAB_CELLS_FILE, error);
     g_autoptr(LabCell) whole = json ? lab_cell_from_json(json, error) : NULL;
+    g_autofree char *share = NULL;
     LabRunCell *cell;
 
     if (!whole)
@@ -58,6 +59,8 @@ add_cell(LabRun *run, const char *line, gsize length, gint64 offset, GError **er
         run->strings, whole->kernel_release ? whole->kernel_release : whole->kernel_id);
     cell->recipe = g_string_chunk_insert_const(run->strings, whole->recipe);
     cell->variant = g_string_chunk_insert_const(run->strings, whole->variant);
+    share = lab_cell_share(whole);
+    cell->share = g_string_chunk_insert_const(run->strings, share);
     cell->repetition = whole->repetition;
     cell->memory_bytes = whole->guest.memory_bytes;
     cell->cpus = whole->guest.cpus;
@@ -223,6 +226,19 @@ lab_run_read_brief(LabRun *run, const LabRunCell *cell)
     g_autoptr(json_t) result = lab_run_read_result(run, cell, NULL);
 
     return result ? lab_brief_new_from_result(result) : lab_brief_new();
+}
+
+GHashTable *
+lab_run_started(const LabRun *run)
+{
+    GHashTable *names = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+    g_autofree char *path = g_build_filename(run->directory, "cells", NULL);
+    g_autoptr(GDir) dir = g_dir_open(path, 0, NULL);
+    const char *name;
+
+    while (dir && (name = g_dir_read_name(dir)))
+        g_hash_table_add(names, g_strdup(name));
+    return names;
 }
 
 /* Renames cells/CELL to the first cells/CELL.attempt-N that is free. */

@@ -22,8 +22,9 @@ typedef struct {
     const char *release; /* uname -r */
     const char *recipe;
     const char *variant;
-    int repetition; /* from 1 */
-    guint index;    /* position in running order, from 0 */
+    int repetition;    /* from 1 */
+    guint index;       /* position in running order, from 0 */
+    const char *share; /* lab_cell_share */
     guint64 memory_bytes;
     int cpus;
     gboolean replay; /* a recorded guest: its times say nothing */
@@ -87,6 +88,10 @@ gint64 lab_run_guess_ms(const LabCell *cell);
 char *lab_run_cell_directory(const LabRun *run, const LabRunCell *cell);
 /* "cells/CELL", below lab_run_fd; g_free. */
 char *lab_run_cell_path(const LabRunCell *cell);
+
+/* The names below cells/, as a set: ids of cells that were started, and earlier attempts. One look
+ * instead of one for each of 100 000 cells. Owned by the caller. */
+GHashTable *lab_run_started(const LabRun *run);
 
 /* Makes cells/CELL with its cell.json, empty else. What an earlier attempt left there is kept
  * aside as cells/CELL.attempt-N (without its dump, unless 'keep_dump'). */
