@@ -41,9 +41,12 @@ struct LabScheduler {
     guint8 *suspects;   /* of those, made again because of pressure */
     int jobs;
     int cpus_left;
+    guint64 available_bytes; /* of the host, at looked_us */
+    gint64 looked_us;
     gint64 hungry_since_us; /* the next cell waits for memory; 0: it does not */
     guint tick_source;
     GPtrArray *unindexed; /* LabIndexEntry */
+    GHashTable *cached;   /* share (borrowed) -> whether a template of it is in the cache */
     LabEstimate *estimate;
     GHashTable *dumps; /* "kernel\nk0" -> cell id (borrowed) whose dump is kept */
     LabSummary summary;
@@ -71,6 +74,12 @@ lab_scheduler_room_ahead(LabScheduler *scheduler, const LabRunCell *cell, const 
 void lab_scheduler_watch(LabScheduler *scheduler);
 /* LAB_CONFIG_ERROR/LIMIT when a cell that waits can never fit. */
 gboolean lab_scheduler_check_fits(LabScheduler *scheduler, GError **error);
+
+/* lab-scheduler-warm.c: whether the cell runs from a clone. */
+gboolean lab_scheduler_is_warm(LabScheduler *scheduler, const LabRunCell *cell);
+/* The cell that the slot's worker will probably get next, when its clone may be started ahead;
+ * takes the memory for it. NULL: none. Owned by the caller. */
+LabCell *lab_scheduler_cell_ahead(LabScheduler *scheduler, LabSlot *slot);
 
 /* Puts what was collected for the index into it, when there is enough or 'all' is set. */
 void lab_scheduler_flush_index(LabScheduler *scheduler, gboolean all);

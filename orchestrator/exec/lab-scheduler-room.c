@@ -11,6 +11,8 @@
 #include "lab-units.h"
 
 #define WATCH_EVERY_MS 1000
+/* A look at the host is good for so long; what was started since counts with all it needs. */
+#define FRESH_US (100 * 1000)
 /* So long the first cell waits for memory that others have. */
 #define HUNGER_LIMIT_US (600ll * G_USEC_PER_SEC)
 
@@ -20,27 +22,37 @@ host_root(const LabScheduler *scheduler)
     return scheduler->options.host_root ? scheduler->options.host_root : "";
 }
 
+/* Looks at the host and at all guests, at the same time: what the guests have since taken is then
+ * in neither of the two. */
 static void
-look_at(LabScheduler *scheduler, LabSlot *slot)
+look(LabScheduler *scheduler)
 {
-    slot->resident_bytes = lab_host_resident_bytes(host_root(scheduler), slot->guest_pid);
-    slot->peak_bytes = MAX(slot->peak_bytes, slot->resident_bytes);
+    LabHostMemory memory;
+
+    lab_host_memory(host_root(scheduler), &memory);
+    scheduler->available_bytes = memory.available_bytes;
+    scheduler->looked_us = g_get_monotonic_time();
+    for (guint i = 0; i < scheduler->running->len; i++) {
+        LabSlot *slot = scheduler->running->pdata[i];
+
+        slot->resident_bytes = lab_host_resident_bytes(host_root(scheduler), slot->guest_pid);
+        slot->peak_bytes = MAX(slot->peak_bytes, slot->resident_bytes);
+    }
 }
 
 /* Bytes that can be given away without taking from those that run. */
 static gint64
 spare_bytes(LabScheduler *scheduler)
 {
-    LabHostMemory memory;
     gint64 spare;
 
-    lab_host_memory(host_root(scheduler), &memory);
-    spare = (gint64)lab_estimate_usable_bytes(memory.available_bytes);
+    if (scheduler->looked_us == 0 || g_get_monotonic_time() - scheduler->looked_us > FRESH_US)
+        look(scheduler);
+    spare = (gint64)lab_estimate_usable_bytes(scheduler->available_bytes);
     for (guint i = 0; i < scheduler->running->len; i++) {
-        LabSlot *slot = scheduler->running->pdata[i];
+        const LabSlot *slot = scheduler->running->pdata[i];
         gint64 need = (gint64)lab_estimate_need_bytes(scheduler->estimate, slot->cell);
 
-        look_at(scheduler, slot);
         spare -= MAX(need - (gint64)slot->resident_bytes, 0) + (gint64)slot->ahead_bytes;
     }
     return spare;
@@ -108,8 +120,7 @@ on_watch(gpointer data)
     LabScheduler *scheduler = data;
 
     lab_scheduler_flush_index(scheduler, TRUE);
-    for (guint i = 0; i < scheduler->running->len; i++)
-        look_at(scheduler, scheduler->running->pdata[i]);
+    look(scheduler);
     /* Memory of others may have become free. */
     if ((int)scheduler->running->len < scheduler->jobs && lab_queue_length(scheduler->queue) > 0)
         lab_scheduler_start_soon(scheduler);

@@ -44,6 +44,7 @@ lab_scheduler_new(LabRun *run, LabIndex *index, const LabPaths *paths,
     scheduler->loop = g_main_loop_new(NULL, FALSE);
     scheduler->running = g_ptr_array_new_with_free_func(g_free);
     scheduler->estimate = lab_estimate_new(index);
+    scheduler->cached = g_hash_table_new(g_str_hash, g_str_equal);
     scheduler->queue = lab_queue_new(scheduler->estimate);
     scheduler->unindexed = g_ptr_array_new_with_free_func((GDestroyNotify)lab_index_entry_free);
     scheduler->dumps = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
@@ -59,6 +60,7 @@ lab_scheduler_free(LabScheduler *scheduler)
     g_clear_handle_id(&scheduler->kill_source, g_source_remove);
     g_clear_handle_id(&scheduler->tick_source, g_source_remove);
     lab_queue_free(scheduler->queue);
+    g_hash_table_unref(scheduler->cached);
     g_ptr_array_unref(scheduler->unindexed);
     g_ptr_array_unref(scheduler->running);
     g_hash_table_unref(scheduler->dumps);
@@ -250,6 +252,7 @@ start_cell(LabScheduler *scheduler, const LabRunCell *cell, GError **error)
     g_autofree char *directory = lab_run_cell_directory(scheduler->run, cell);
     LabTaskRequest request = {.paths = scheduler->paths, .directory = directory};
     gboolean keep = g_str_equal(scheduler->keep_dumps, "all");
+    g_autoptr(LabCell) ahead = NULL;
     LabSlot *slot;
 
     if (!whole || !lab_run_prepare_cell(scheduler->run, cell, whole, keep, error))
@@ -261,6 +264,10 @@ start_cell(LabScheduler *scheduler, const LabRunCell *cell, GError **error)
     slot->start_us = g_get_monotonic_time();
     slot->expected_ms = lab_estimate_ms(scheduler->estimate, cell->kernel, cell->recipe,
                                         cell->variant, cell->guess_ms);
+    request.warm = lab_scheduler_is_warm(scheduler, cell);
+    if (!request.warm)
+        request.cold_why = "fewer than three cells of the run would share its template";
+    request.next = ahead = lab_scheduler_cell_ahead(scheduler, slot);
     slot->task = scheduler->options.executor->start(&request, &handlers, slot, error);
     if (!slot->task) {
         g_free(slot);
@@ -408,6 +415,7 @@ lab_scheduler_run(LabScheduler *scheduler, GError **error)
     lab_queue_sort(scheduler->queue, scheduler->jobs);
     lab_scheduler_tell(scheduler, (LabRunEvent){.kind = LAB_RUN_STARTED, .jobs = scheduler->jobs});
     run_loop(scheduler);
+    scheduler->options.executor->finish();
     lab_scheduler_flush_index(scheduler, TRUE);
     whole = lab_summary_is_whole(&scheduler->summary);
     if (!lab_journal_append(

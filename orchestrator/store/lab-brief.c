@@ -30,6 +30,7 @@ lab_brief_new_from_result(const json_t *result)
     brief->why = g_strdup(lab_json_string(result, "why"));
     brief->k0 = g_strdup(lab_json_string(lab_json_member(crash, "signature"), "k0"));
     brief->dump_method = g_strdup(lab_json_string(lab_json_member(result, "dump"), "method"));
+    brief->template = g_strdup(lab_json_string(lab_json_member(result, "facts"), "template"));
     brief->suspect = g_strdup(lab_json_string(lab_json_member(result, "suspect"), "why"));
     brief->duration_ms = lab_json_int(result, "duration_ms", 0);
     brief->boot_ms = lab_json_int(result, "boot_ms", 0);
@@ -46,6 +47,7 @@ lab_brief_free(LabBrief *brief)
     g_free(brief->why);
     g_free(brief->k0);
     g_free(brief->dump_method);
+    g_free(brief->template);
     g_free(brief->suspect);
     g_free(brief);
 }

@@ -18,6 +18,7 @@ typedef struct {
     char *why;         /* one sentence; or NULL */
     char *k0;          /* the crash's first signature, or NULL */
     char *dump_method; /* or NULL: no dump */
+    char *template;    /* key of the booted guest that it ran from a clone of; or NULL */
     char *suspect;     /* why the host's load may have made it so; or NULL: it did not */
     gint64 duration_ms, boot_ms;
     gint64 time_to_crash_ms; /* -1: none */

@@ -59,3 +59,22 @@ lab_index_find_crashes(LabIndex *index, const char *what, GError **error)
     lab_index_set_error(index, "reading", error);
     return NULL;
 }
+
+char **
+lab_index_templates(LabIndex *index, const char *share)
+{
+    sqlite3_stmt *statement =
+        lab_index_prepare(index, "SELECT key FROM templates WHERE share = ?", NULL);
+    g_autoptr(GStrvBuilder) keys = g_strv_builder_new();
+
+    if (statement) {
+        lab_index_bind_text(statement, 1, share);
+        while (sqlite3_step(statement) == SQLITE_ROW) {
+            g_autofree char *key = lab_index_column_text(statement, 0);
+
+            g_strv_builder_add(keys, key);
+        }
+        sqlite3_finalize(statement);
+    }
+    return g_strv_builder_end(keys);
+}

@@ -21,6 +21,9 @@ static const char *const migrations[] = {
     " title TEXT, k0 TEXT, duration_ms INTEGER NOT NULL, PRIMARY KEY (run, id)) WITHOUT ROWID;"
     "CREATE INDEX cells_by_kind ON cells (recipe, variant, kernel, run, duration_ms)"
     " WHERE state = 'ran';",
+    /* Which template cells with such a share ran from, to know those that are there already. */
+    "CREATE TABLE templates (share TEXT NOT NULL, key TEXT NOT NULL, PRIMARY KEY (share, key))"
+    " WITHOUT ROWID;",
 };
 
 gboolean
@@ -187,6 +190,19 @@ lab_index_put_run(LabIndex *index, const LabRun *run, guint n_cells, GError **er
     return finish(index, statement, error);
 }
 
+static gboolean
+put_template(LabIndex *index, const LabRunCell *cell, const char *key, GError **error)
+{
+    sqlite3_stmt *statement = lab_index_prepare(
+        index, "INSERT OR IGNORE INTO templates (share, key) VALUES (?,?)", error);
+
+    if (!statement)
+        return FALSE;
+    lab_index_bind_text(statement, 1, cell->share);
+    lab_index_bind_text(statement, 2, key);
+    return finish(index, statement, error);
+}
+
 gboolean
 lab_index_put_cell(LabIndex *index, const LabRun *run, const LabRunCell *cell,
                    const LabBrief *brief, GError **error)
@@ -213,7 +229,8 @@ lab_index_put_cell(LabIndex *index, const LabRun *run, const LabRunCell *cell,
     lab_index_bind_text(statement, 12, brief->k0);
     /* 0: not for estimates. */
     sqlite3_bind_int64(statement, 13, cell->replay ? 0 : brief->duration_ms);
-    return finish(index, statement, error);
+    return finish(index, statement, error) &&
+           (!brief->template || put_template(index, cell, brief->template, error));
 }
 
 static gboolean
@@ -313,7 +330,8 @@ lab_index_rebuild(LabIndex *index, guint *n_runs, GError **error)
     g_auto(GStrv) ids = lab_run_ids(index->data, error);
     guint count = 0;
 
-    if (!ids || !execute(index, "DELETE FROM cells; DELETE FROM runs;", error) ||
+    if (!ids ||
+        !execute(index, "DELETE FROM cells; DELETE FROM runs; DELETE FROM templates;", error) ||
         !put_runs(index, ids, &count, error))
         return FALSE;
     if (n_runs)

@@ -46,6 +46,9 @@ int lab_index_count(LabIndex *index, const LabRun *run, GError **error);
 /* Runs, newest first, those not yet indexed included. GPtrArray of LabIndexRun. */
 GPtrArray *lab_index_list(LabIndex *index, GError **error);
 
+/* Keys of the templates that cells with this share ran from; they may be gone. g_strfreev. */
+char **lab_index_templates(LabIndex *index, const char *share);
+
 /* A cell that crashed. */
 typedef struct {
     char *run, *id, *kernel, *recipe, *variant;

@@ -61,6 +61,8 @@ add_cell(LabRun *run, const char *line, gsize length, gint64 offset, GError **er
     cell->variant = g_string_chunk_insert_const(run->strings, whole->variant);
     share = lab_cell_share(whole);
     cell->share = g_string_chunk_insert_const(run->strings, share);
+    cell->may_be_warm = !whole->cold_why;
+    cell->templates = MAX(whole->templates, 1);
     cell->repetition = whole->repetition;
     cell->memory_bytes = whole->guest.memory_bytes;
     cell->cpus = whole->guest.cpus;

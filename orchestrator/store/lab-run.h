@@ -22,9 +22,11 @@ typedef struct {
     const char *release; /* uname -r */
     const char *recipe;
     const char *variant;
-    int repetition;    /* from 1 */
-    guint index;       /* position in running order, from 0 */
-    const char *share; /* lab_cell_share */
+    int repetition;       /* from 1 */
+    guint index;          /* position in running order, from 0 */
+    const char *share;    /* lab_cell_share */
+    gboolean may_be_warm; /* it may run from a clone of a booted guest */
+    int templates;        /* that its repetitions are spread over when they do */
     guint64 memory_bytes;
     int cpus;
     gboolean replay; /* a recorded guest: its times say nothing */

@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Warm or cold? A template costs a boot, its saving and the space of its memory on disk: it is
+ * worth that when it is there already, or when three cells of this run will use it.
+ */
+#include <fcntl.h>
+#include <string.h>
+
+#include "lab-file.h"
+#include "lab-scheduler-private.h"
+
+#define WORTH_A_TEMPLATE 3
+
+/* A template that earlier cells with this share ran from is still in the cache. Looked up once a
+ * share. */
+static gboolean
+is_cached(LabScheduler *scheduler, const char *share)
+{
+    gpointer known;
+    gboolean found = FALSE;
+    g_auto(GStrv) keys = NULL;
+
+    if (g_hash_table_lookup_extended(scheduler->cached, share, NULL, &known))
+        return GPOINTER_TO_INT(known);
+    keys = scheduler->index ? lab_index_templates(scheduler->index, share) : NULL;
+    for (char **key = keys; key && *key && !found; key++) {
+        g_autofree char *path =
+            g_build_filename(scheduler->paths->cache, "templates", *key, "template.json", NULL);
+
+        found = !strchr(*key, '/') && lab_file_exists(AT_FDCWD, path);
+    }
+    g_hash_table_insert(scheduler->cached, (char *)share, GINT_TO_POINTER(found));
+    return found;
+}
+
+gboolean
+lab_scheduler_is_warm(LabScheduler *scheduler, const LabRunCell *cell)
+{
+    guint sharers = lab_queue_sharers(scheduler->queue, cell);
+
+    return cell->may_be_warm && (sharers >= (guint)(WORTH_A_TEMPLATE * cell->templates) ||
+                                 is_cached(scheduler, cell->share));
+}
+
+/* Each of the others that run takes one before this worker is free again. */
+LabCell *
+lab_scheduler_cell_ahead(LabScheduler *scheduler, LabSlot *slot)
+{
+    const LabRunCell *next = lab_queue_peek(scheduler->queue, (guint)MAX(scheduler->jobs - 1, 0));
+
+    if (!next)
+        next = lab_queue_peek(scheduler->queue, 0);
+    if (!next || !lab_scheduler_is_warm(scheduler, slot->cell) ||
+        !lab_scheduler_is_warm(scheduler, next))
+        return NULL;
+    slot->ahead_bytes = lab_scheduler_room_ahead(scheduler, slot->cell, next);
+    return slot->ahead_bytes > 0 ? lab_run_read_cell(scheduler->run, next, NULL) : NULL;
+}
