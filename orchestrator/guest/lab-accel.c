@@ -11,6 +11,7 @@
 #include "lab-file.h"
 #include "lab-json.h"
 #include "lab-log.h"
+#include "lab-qemu.h"
 
 /* A KVM guest says "Linux version" after 0.1 to 0.5 seconds; the rest is for a busy host. */
 #define DEADLINE_MS 6000
@@ -28,18 +29,13 @@ first_line(const char *path)
 static char *
 host_key(void)
 {
-    const char *given = g_getenv("KREGLAB_QEMU");
-    g_autofree char *qemu = given ? g_strdup(given) : g_find_program_in_path("qemu-system-x86_64");
+    g_autofree char *qemu = lab_qemu_binary();
     g_autofree char *machine = first_line("/etc/machine-id");
     g_autofree char *boot = first_line("/proc/sys/kernel/random/boot_id");
     struct utsname host;
-    struct stat st = {0};
 
     uname(&host);
-    if (qemu)
-        (void)!stat(qemu, &st);
-    return g_strdup_printf("%s %s %s %s %lld %lld", machine, boot, host.release, qemu ? qemu : "",
-                           (long long)st.st_size, (long long)st.st_mtime);
+    return g_strdup_printf("%s %s %s %s", machine, boot, host.release, qemu);
 }
 
 static const char *

@@ -228,6 +228,13 @@ lab_console_feed(LabConsole *console, const void *bytes, gsize length, gint64 ti
     return flush(console, error);
 }
 
+gboolean
+lab_console_note(LabConsole *console, const char *text, GError **error)
+{
+    put_note(console, text);
+    return flush(console, error);
+}
+
 void
 lab_console_flush_line(LabConsole *console, gint64 time_ms)
 {

@@ -30,6 +30,9 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(LabConsole, lab_console_free)
 gboolean lab_console_feed(LabConsole *console, const void *bytes, gsize length, gint64 time_ms,
                           GError **error);
 
+/* Writes a note (see above) with this text. */
+gboolean lab_console_note(LabConsole *console, const char *text, GError **error);
+
 /* Hands out the line that has no end yet, if any: for when nothing more is expected soon. */
 void lab_console_flush_line(LabConsole *console, gint64 time_ms);
 

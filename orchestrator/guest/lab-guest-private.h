@@ -30,7 +30,8 @@ struct LabGuest {
     const LabGuestOps *ops;
     const LabCell *cell; /* borrowed */
     char *kernel, *initramfs, *cmdline;
-    char *cell_directory, *runtime_directory, *cache_directory;
+    char *cell_directory; /* or NULL: not yet */
+    char *runtime_directory, *cache_directory;
     char *dump_path;  /* or NULL */
     char *dump_whole; /* see lab_guest_dump_whole() */
     GQueue events;    /* LabGuestEvent, owned */
@@ -44,9 +45,11 @@ struct LabGuest {
 };
 
 /* Takes copies of what 'config' lends (but not of the cell) and opens console.log and the
- * recording in the cell directory. */
+ * recording in the cell directory; without one lab_guest_open() does so later, before the start. */
 gboolean lab_guest_init(LabGuest *guest, const LabGuestOps *ops, const LabGuestConfig *config,
                         GError **error);
+
+gboolean lab_guest_open(LabGuest *guest, const char *directory, GError **error);
 
 /* Appends an event, stamped now; borrowed from the queue, to be filled in. */
 LabGuestEvent *lab_guest_push(LabGuest *guest, LabGuestEventType type);

@@ -96,28 +96,34 @@ on_console_line(const char *text, gsize length, gint64 time_ms, void *user_data)
 }
 
 gboolean
+lab_guest_open(LabGuest *guest, const char *directory, GError **error)
+{
+    g_autofree char *log = g_build_filename(directory, "console.log", NULL);
+
+    guest->cell_directory = g_strdup(directory);
+    guest->console = lab_console_new(log, 0, on_console_line, guest, error);
+    if (!guest->console)
+        return FALSE;
+    guest->record = lab_record_new(directory, error);
+    return guest->record != NULL;
+}
+
+gboolean
 lab_guest_init(LabGuest *guest, const LabGuestOps *ops, const LabGuestConfig *config,
                GError **error)
 {
-    g_autofree char *log = g_build_filename(config->cell_directory, "console.log", NULL);
-
     guest->ops = ops;
     guest->cell = config->cell;
     guest->kernel = g_strdup(config->kernel);
     guest->initramfs = g_strdup(config->initramfs);
     guest->cmdline = g_strdup(config->cmdline);
-    guest->cell_directory = g_strdup(config->cell_directory);
     guest->runtime_directory = g_strdup(config->runtime_directory);
     guest->cache_directory = g_strdup(config->cache_directory);
     g_queue_init(&guest->events);
     guest->cancel_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     if (guest->cancel_fd < 0)
         return lab_error_set_errno(error, errno, "making an eventfd");
-    guest->console = lab_console_new(log, 0, on_console_line, guest, error);
-    if (!guest->console)
-        return FALSE;
-    guest->record = lab_record_new(config->cell_directory, error);
-    return guest->record != NULL;
+    return !config->cell_directory || lab_guest_open(guest, config->cell_directory, error);
 }
 
 void

@@ -18,7 +18,8 @@
 #define MAX_WAITING (64u << 20)
 
 struct LabPort {
-    char *path;
+    char *path;       /* or a name in words: see 'listens' */
+    gboolean listens; /* 'path' is a socket of ours */
     int listen_fd, fd;
     LabPortBytes bytes;
     void *user_data;
@@ -27,6 +28,20 @@ struct LabPort {
     gsize sent; /* of 'waiting' */
     char *buffer;
 };
+
+static LabPort *
+port_new(const char *name, LabPortBytes bytes, void *user_data)
+{
+    LabPort *port = g_new0(LabPort, 1);
+
+    port->path = g_strdup(name);
+    port->listen_fd = port->fd = -1;
+    port->bytes = bytes;
+    port->user_data = user_data;
+    port->waiting = g_byte_array_new();
+    port->buffer = g_malloc(CHUNK);
+    return port;
+}
 
 LabPort *
 lab_port_new(const char *path, gid_t group, LabPortBytes bytes, void *user_data, GError **error)
@@ -52,14 +67,9 @@ lab_port_new(const char *path, gid_t group, LabPortBytes bytes, void *user_data,
         lab_error_set_errno(error, errno, "listening at '%s'", path);
         return NULL;
     }
-    port = g_new0(LabPort, 1);
-    port->path = g_strdup(path);
+    port = port_new(path, bytes, user_data);
     port->listen_fd = g_steal_fd(&fd);
-    port->fd = -1;
-    port->bytes = bytes;
-    port->user_data = user_data;
-    port->waiting = g_byte_array_new();
-    port->buffer = g_malloc(CHUNK);
+    port->listens = TRUE;
     return port;
 }
 
@@ -87,7 +97,8 @@ lab_port_free(LabPort *port)
     if (!port)
         return;
     lab_port_close(port);
-    unlink(port->path);
+    if (port->listens)
+        unlink(port->path);
     g_free(port->path);
     g_byte_array_unref(port->waiting);
     g_free(port->buffer);
@@ -127,6 +138,31 @@ lab_port_drain(LabPort *port)
         continue;
 }
 
+static void
+watch(LabPort *port)
+{
+    port->in = g_unix_fd_source_new(port->fd, G_IO_IN | G_IO_HUP | G_IO_ERR);
+    g_source_set_callback(port->in, (GSourceFunc)(void (*)(void))on_readable, port, NULL);
+    g_source_attach(port->in, NULL);
+}
+
+LabPort *
+lab_port_new_pair(const char *name, int *other, LabPortBytes bytes, void *user_data, GError **error)
+{
+    LabPort *port;
+    int ends[2];
+
+    if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, ends) < 0) {
+        lab_error_set_errno(error, errno, "making %s", name);
+        return NULL;
+    }
+    port = port_new(name, bytes, user_data);
+    port->fd = ends[0];
+    *other = ends[1];
+    watch(port);
+    return port;
+}
+
 gboolean
 lab_port_accept(LabPort *port, gint64 timeout_ms, pid_t *pid, GError **error)
 {
@@ -145,9 +181,7 @@ lab_port_accept(LabPort *port, gint64 timeout_ms, pid_t *pid, GError **error)
         return lab_error_set_errno(error, errno, "accepting QEMU's connection to '%s'", port->path);
     lab_fd_close(&port->listen_fd);
     *pid = peer.pid;
-    port->in = g_unix_fd_source_new(port->fd, G_IO_IN | G_IO_HUP | G_IO_ERR);
-    g_source_set_callback(port->in, (GSourceFunc)(void (*)(void))on_readable, port, NULL);
-    g_source_attach(port->in, NULL);
+    watch(port);
     return TRUE;
 }
 

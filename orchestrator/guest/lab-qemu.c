@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -34,6 +35,19 @@ struct LabQemu {
 static int guard_pipe = -1;
 static gint watched; /* the pid that watch_thread() waits for: one guest a time is enough */
 
+char *
+lab_qemu_binary(void)
+{
+    const char *given = g_getenv("KREGLAB_QEMU");
+    g_autofree char *qemu = given ? g_strdup(given) : g_find_program_in_path("qemu-system-x86_64");
+    struct stat st = {0};
+
+    if (qemu)
+        (void)!stat(qemu, &st);
+    return g_strdup_printf("%s %lld %lld", qemu ? qemu : "", (long long)st.st_size,
+                           (long long)st.st_mtime);
+}
+
 static int
 pidfd_open_pid(pid_t pid)
 {
@@ -44,6 +58,23 @@ static int
 pidfd_kill(int pidfd)
 {
     return (int)syscall(SYS_pidfd_send_signal, pidfd, SIGKILL, NULL, 0);
+}
+
+/* A worker has thousands of guests, one after the other. How many are left. */
+static int
+forget_ended(int *pidfds, int count)
+{
+    int kept = 0;
+
+    for (int i = 0; i < count; i++) {
+        struct pollfd ended = {pidfds[i], POLLIN, 0};
+
+        if (poll(&ended, 1, 0) == 0)
+            pidfds[kept++] = pidfds[i];
+        else
+            close(pidfds[i]);
+    }
+    return kept;
 }
 
 /* Runs after fork() in a process with threads: system calls only. */
@@ -68,6 +99,7 @@ guard_main(int pipe_fd)
             continue;
         if (n != (ssize_t)sizeof pid)
             break;
+        count = forget_ended(pidfds, count);
         if (count < GUARD_MAX) {
             int fd = pidfd_open_pid(pid);
 

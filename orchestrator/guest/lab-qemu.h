@@ -5,6 +5,9 @@
 #include <glib.h>
 #include <sys/types.h>
 
+/* Which QEMU this host has: "PATH SIZE MTIME", for keys of what depends on it. g_free. */
+char *lab_qemu_binary(void);
+
 typedef struct LabQemu LabQemu;
 
 /* Makes this process the reaper of orphans below it (libvirt's drivers ask QEMU for its

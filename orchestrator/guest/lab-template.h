@@ -18,8 +18,8 @@
  *
  *   key = lab_template_key(config, index)            UNSUPPORTED: run cold, the message says why
  *   lab_template_claim(cache, key, wait, &template, &claim)
- *   if claim:  guest = lab_guest_new_template(config, claim); lab_guest_start(); … agent's hello,
- *              capture kernel loaded …; template = lab_guest_save_template(guest, state);
+ *   if claim:  guest = lab_guest_new_template(config, index, claim); lab_guest_start(); … agent's
+ * hello, capture kernel loaded …; template = lab_guest_save_template(guest, state);
  *              lab_guest_free(guest)
  *   guest = lab_guest_new_clone(config, template)
  *   lab_guest_prestart(guest)                        at any time before, or never
@@ -65,8 +65,8 @@ const char *lab_template_name(const LabTemplate *template); /* its key */
 /* The guest that becomes a template: as lab_guest_new_libvirt(), but started without libvirt, its
  * RAM in files. Its console.log goes into the template; config->cell_directory is not used (it may
  * be NULL), config->cell->id names nothing. Takes the claim in any case. */
-LabGuest *
-lab_guest_new_template(const LabGuestConfig *config, LabTemplateClaim *claim, GError **error);
+LabGuest *lab_guest_new_template(const LabGuestConfig *config, guint index, LabTemplateClaim *claim,
+                                 GError **error);
 
 /* Stops the guest, saves and publishes it. 'state' (borrowed) comes back in lab_template_json():
  * put in what a clone's worker has to know (what the agent's hello said, whether kdump is loaded

@@ -86,22 +86,30 @@ vm_bench_clear(VmBench *bench)
     g_free(bench->cache);
 }
 
-LabGuest *
-vm_start(VmBench *bench, const char *cmdline)
+LabGuestConfig
+vm_config(VmBench *bench, const char *cmdline, char **all)
 {
     g_autofree char *crash = bench->crashkernel_mib
                                  ? g_strdup_printf("crashkernel=%uM ", bench->crashkernel_mib)
                                  : g_strdup("");
-    g_autofree char *all = g_strconcat(CMDLINE, crash, cmdline, NULL);
-    const LabGuestConfig config = {
+
+    *all = g_strconcat(CMDLINE, crash, cmdline, NULL);
+    return (LabGuestConfig){
         .cell = bench->cell,
         .kernel = bench->kernel,
         .initramfs = bench->initramfs,
-        .cmdline = all,
+        .cmdline = *all,
         .cell_directory = bench->directory,
         .runtime_directory = lab_runtime_path(bench->runtime),
         .cache_directory = bench->cache,
     };
+}
+
+LabGuest *
+vm_start(VmBench *bench, const char *cmdline)
+{
+    g_autofree char *all = NULL;
+    const LabGuestConfig config = vm_config(bench, cmdline, &all);
     g_autoptr(GError) error = NULL;
     LabGuest *guest = lab_guest_new_libvirt(&config, &error);
 

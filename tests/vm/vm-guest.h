@@ -25,6 +25,10 @@ void vm_bench_init(VmBench *bench);
 void vm_bench_with_kdump(VmBench *bench);
 void vm_bench_clear(VmBench *bench);
 
+/* What a guest is made of; 'cmdline' is added to the tests' own, to *all (g_free), which the result
+ * borrows. */
+LabGuestConfig vm_config(VmBench *bench, const char *cmdline, char **all);
+
 /* A started guest; 'cmdline' is added to the tests' own. */
 LabGuest *vm_start(VmBench *bench, const char *cmdline);
 

@@ -4,7 +4,7 @@
  * The ELF way comes first: makedumpfile can filter it whatever KASLR did, and QEMU writes it faster
  * than it compresses. A kdump file has no room for the direct map's base, so that of a guest with
  * KASLR stays whole: it is what is left when the ELF way does not work. */
-#include "lab-libvirt.h"
+#include "lab-machine.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -13,8 +13,6 @@
 #include <sys/stat.h>
 #include <sys/statvfs.h>
 #include <unistd.h>
-
-#include <libvirt/virterror.h>
 
 #include "lab-dump-level.h"
 #include "lab-elf-address.h"
@@ -27,60 +25,6 @@
 #include "lab-unflatten.h"
 
 #define DUMP_SLACK (64u << 20)
-
-typedef struct {
-    virDomainPtr domain;
-    const char *path;
-    unsigned int format;
-    gint done;
-    int result;
-    char *message;
-} Job;
-
-static gpointer
-dump_thread(gpointer data)
-{
-    Job *job = data;
-
-    job->result =
-        virDomainCoreDumpWithFormat(job->domain, job->path, job->format, VIR_DUMP_MEMORY_ONLY);
-    if (job->result < 0) /* libvirt keeps errors per thread */
-        job->message = g_strdup(virGetLastErrorMessage());
-    g_atomic_int_set(&job->done, 1);
-    return NULL;
-}
-
-/* libvirt's own dump, bounded in time. libvirt cannot abort a memory-only dump ("cannot abort
- * memory-only dump", qemuDomainAbortJob), so a passed deadline costs the guest its life. */
-static gboolean
-dump_within(LabLibvirt *guest, const char *path, unsigned int format, gint64 deadline_us,
-            GError **error)
-{
-    Job job = {.domain = guest->domain, .path = path, .format = format};
-    GThread *thread = g_thread_new("dump", dump_thread, &job);
-    gboolean in_time = TRUE;
-    g_autofree char *message = NULL;
-
-    while (!g_atomic_int_get(&job.done)) {
-        if (in_time && guest->qemu && g_get_monotonic_time() > deadline_us) {
-            in_time = FALSE;
-            lab_qemu_kill(guest->qemu);
-        }
-        g_usleep(1000);
-    }
-    g_thread_join(thread);
-    message = job.message;
-    if (!in_time) {
-        g_set_error(error, LAB_INFRA_ERROR, LAB_ERROR_TIMEOUT,
-                    "the dump was not ready at its deadline, and QEMU was ended");
-        return FALSE;
-    }
-    if (job.result < 0) {
-        g_set_error(error, LAB_INFRA_ERROR, LAB_ERROR_FAILED, "dumping the guest: %s", message);
-        return FALSE;
-    }
-    return TRUE;
-}
 
 /* `makedumpfile -l -d 31` (lab-dump-level.h): leaves out free, zero, cache and user pages. LZO is
  * the fastest that Debian's makedumpfile has (zstd is silently ignored there). */
@@ -133,7 +77,7 @@ unflatten(const char *from, const char *to, guint64 max_bytes, GError **error)
 }
 
 typedef struct {
-    LabLibvirt *guest;
+    LabMachine *guest;
     gint64 deadline_us;
     char *from_qemu, *raw, *filtered; /* files that end with the dump */
     const char *path;
@@ -183,8 +127,8 @@ elf_filtered(Dump *dump, GError **error)
     gint64 start_us = g_get_monotonic_time(), written_us, mended_us, filtered_us;
 
     if (!has_room(dump, error) ||
-        !dump_within(dump->guest, dump->from_qemu, VIR_DOMAIN_CORE_DUMP_FORMAT_RAW,
-                     dump->deadline_us, error))
+        !dump->guest->how->write_core(dump->guest, dump->from_qemu, LAB_CORE_ELF, dump->deadline_us,
+                                      error))
         return FALSE;
     written_us = g_get_monotonic_time();
     if (!lab_elf_mend(dump->from_qemu, error) || !lab_elf_address(dump->from_qemu, error))
@@ -203,11 +147,12 @@ elf_filtered(Dump *dump, GError **error)
 }
 
 static gboolean
-take_raw(Dump *dump, unsigned int format, GError **error)
+take_raw(Dump *dump, LabCore format, GError **error)
 {
     guint64 max_bytes = dump->guest->base.cell->guest.memory_bytes * 2 + DUMP_SLACK;
 
-    return dump_within(dump->guest, dump->from_qemu, format, dump->deadline_us, error) &&
+    return dump->guest->how->write_core(dump->guest, dump->from_qemu, format, dump->deadline_us,
+                                        error) &&
            unflatten(dump->from_qemu, dump->raw, max_bytes, error);
 }
 
@@ -217,8 +162,7 @@ kdump_zlib(Dump *dump, GError **error)
 {
     g_autoptr(GError) unfiltered = NULL;
 
-    if (!take_raw(dump, VIR_DOMAIN_CORE_DUMP_FORMAT_KDUMP_ZLIB, error) ||
-        !lab_kdump_mend(dump->raw, error))
+    if (!take_raw(dump, LAB_CORE_KDUMP_ZLIB, error) || !lab_kdump_mend(dump->raw, error))
         return FALSE;
     if (filter(release_of(dump), dump->raw, dump->filtered, dump->deadline_us, &unfiltered)) {
         g_clear_error(&dump->whole);
@@ -230,7 +174,7 @@ kdump_zlib(Dump *dump, GError **error)
 static gboolean
 elf_whole(Dump *dump, GError **error)
 {
-    return has_room(dump, error) && take_raw(dump, VIR_DOMAIN_CORE_DUMP_FORMAT_RAW, error) &&
+    return has_room(dump, error) && take_raw(dump, LAB_CORE_ELF, error) &&
            lab_elf_mend(dump->raw, error) && keep(dump->raw, dump->path, error);
 }
 
@@ -246,10 +190,10 @@ static const Way ways[] = {
 };
 
 gboolean
-lab_libvirt_dump(LabGuest *base, const char *path, gint64 timeout_ms, const char **method,
+lab_machine_dump(LabGuest *base, const char *path, gint64 timeout_ms, const char **method,
                  GError **error)
 {
-    LabLibvirt *guest = (LabLibvirt *)base;
+    LabMachine *guest = (LabMachine *)base;
     g_autofree char *directory = g_path_get_dirname(path);
     g_autofree char *name = g_path_get_basename(path);
     g_auto(Dump) dump = {
@@ -261,7 +205,7 @@ lab_libvirt_dump(LabGuest *base, const char *path, gint64 timeout_ms, const char
         .path = path,
     };
 
-    if (!lab_libvirt_pause(base, error))
+    if (!lab_guest_pause(base, error))
         return FALSE;
     for (gsize i = 0; i < G_N_ELEMENTS(ways); i++) {
         g_autoptr(GError) failure = NULL;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* The files of a guest: a directory of its own, the boot files where QEMU's user can read them,
  * empty disks, domain.xml; and QEMU's log. */
-#include "lab-libvirt.h"
+#include "lab-machine.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -21,9 +21,8 @@
 #define LOG_MAX   (16u << 20)
 #define SCSI_DISK (16u << 20)
 
-/* Gives a file or directory of ours to QEMU's group, where QEMU has another user. */
-static gboolean
-share(LabLibvirt *guest, int fd, mode_t mode, const char *path, GError **error)
+gboolean
+lab_machine_share(LabMachine *guest, int fd, mode_t mode, const char *path, GError **error)
 {
     if (fchmod(fd, mode) < 0 || (guest->user.user && fchown(fd, (uid_t)-1, guest->user.gid) < 0))
         return lab_error_set_errno(error, errno, "sharing '%s' with QEMU", path);
@@ -31,7 +30,7 @@ share(LabLibvirt *guest, int fd, mode_t mode, const char *path, GError **error)
 }
 
 gboolean
-lab_libvirt_make_directory(LabLibvirt *guest, GError **error)
+lab_machine_make_directory(LabMachine *guest, GError **error)
 {
     static int count;
     g_autofree char *leaf = g_strdup_printf("g%d", ++count);
@@ -43,17 +42,17 @@ lab_libvirt_make_directory(LabLibvirt *guest, GError **error)
         return FALSE;
     fd = lab_dir_make(AT_FDCWD, guest->directory, 0700, error);
     /* A daemon's QEMU has a user that is not known here: it may pass through. */
-    return fd >= 0 && share(guest, fd,
-                            guest->uri         ? 0711
-                            : guest->user.user ? 0710
-                                               : 0700,
-                            guest->directory, error);
+    return fd >= 0 && lab_machine_share(guest, fd,
+                                        guest->foreign_user ? 0711
+                                        : guest->user.user  ? 0710
+                                                            : 0700,
+                                        guest->directory, error);
 }
 
 /* The store belongs to us alone; QEMU's user gets copies, which live as long as the guest's
  * directory. The page cache has the originals: 5 ms for a bzImage. */
 static char *
-copy_for_qemu(LabLibvirt *guest, const char *path, const char *name, GError **error)
+copy_for_qemu(LabMachine *guest, const char *path, const char *name, GError **error)
 {
     g_autofree char *copy = g_build_filename(guest->directory, name, NULL);
     LAB_AUTO_FD in = open(path, O_RDONLY | O_CLOEXEC);
@@ -66,7 +65,7 @@ copy_for_qemu(LabLibvirt *guest, const char *path, const char *name, GError **er
                     path, g_strerror(errno));
         return NULL;
     }
-    if (!guest->user.user && !guest->uri)
+    if (!guest->user.user && !guest->foreign_user)
         return g_canonicalize_filename(path, NULL);
     out = open(copy, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
     do
@@ -76,13 +75,13 @@ copy_for_qemu(LabLibvirt *guest, const char *path, const char *name, GError **er
         lab_error_set_errno(error, errno, "copying '%s' to '%s'", path, copy);
         return NULL;
     }
-    if (!share(guest, out, 0640, copy, error))
+    if (!lab_machine_share(guest, out, 0640, copy, error))
         return NULL;
     return g_steal_pointer(&copy);
 }
 
 static char *
-make_disk(LabLibvirt *guest, const char *name, guint64 size, GError **error)
+make_disk(LabMachine *guest, const char *name, guint64 size, GError **error)
 {
     g_autofree char *path = g_build_filename(guest->directory, name, NULL);
     LAB_AUTO_FD fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
@@ -91,11 +90,11 @@ make_disk(LabLibvirt *guest, const char *name, guint64 size, GError **error)
         lab_error_set_errno(error, errno, "making the disk '%s'", path);
         return NULL;
     }
-    return share(guest, fd, 0660, path, error) ? g_steal_pointer(&path) : NULL;
+    return lab_machine_share(guest, fd, 0660, path, error) ? g_steal_pointer(&path) : NULL;
 }
 
-static gboolean
-make_disks(LabLibvirt *guest, GPtrArray *disks, char **scsi_disk, GError **error)
+gboolean
+lab_machine_make_disks(LabMachine *guest, GPtrArray *disks, char **scsi_disk, GError **error)
 {
     const LabGuestShape *shape = &guest->base.cell->guest;
 
@@ -114,7 +113,7 @@ make_disks(LabLibvirt *guest, GPtrArray *disks, char **scsi_disk, GError **error
 }
 
 char *
-lab_libvirt_make_domain(LabLibvirt *guest, GError **error)
+lab_machine_make_domain(LabMachine *guest, GError **error)
 {
     g_autofree char *kernel = copy_for_qemu(guest, guest->base.kernel, "kernel", error);
     g_autofree char *initramfs = NULL;
@@ -134,7 +133,7 @@ lab_libvirt_make_domain(LabLibvirt *guest, GError **error)
         if (!initramfs)
             return NULL;
     }
-    if (!make_disks(guest, disks, &scsi_disk, error))
+    if (!lab_machine_make_disks(guest, disks, &scsi_disk, error))
         return NULL;
     spec = (LabDomainSpec){
         .name = guest->name,
@@ -156,31 +155,15 @@ lab_libvirt_make_domain(LabLibvirt *guest, GError **error)
     return g_steal_pointer(&xml);
 }
 
-/* Where the drivers put QEMU's log: virQEMUDriverConfigNew() of libvirt's src/qemu/qemu_conf.c. */
-static char *
-find_log(LabLibvirt *guest)
-{
-    g_autofree char *file = g_strconcat(guest->name, ".log", NULL);
-    g_auto(GStrv) candidates = g_new0(char *, 4);
-
-    candidates[0] = g_build_filename(guest->base.runtime_directory, "root/log/qemu", file, NULL);
-    candidates[1] = g_build_filename(g_get_user_cache_dir(), "libvirt/qemu/log", file, NULL);
-    candidates[2] = g_build_filename("/var/log/libvirt/qemu", file, NULL);
-    for (gsize i = guest->uri ? 1 : 0; candidates[i]; i++)
-        if (access(candidates[i], R_OK) == 0)
-            return g_strdup(candidates[i]);
-    return NULL;
-}
-
 char *
-lab_libvirt_log_tail(LabLibvirt *guest)
+lab_machine_log_tail(LabMachine *guest)
 {
     gsize length = 0;
     g_autofree char *text = NULL;
     const char *tail, *newline;
 
     if (!guest->log_path)
-        guest->log_path = find_log(guest);
+        guest->log_path = guest->how->find_log(guest);
     if (guest->log_path)
         text = lab_file_read(AT_FDCWD, guest->log_path, LOG_MAX, &length, NULL);
     if (!text)
@@ -193,13 +176,13 @@ lab_libvirt_log_tail(LabLibvirt *guest)
 }
 
 void
-lab_libvirt_keep_log(LabLibvirt *guest)
+lab_machine_keep_log(LabMachine *guest)
 {
     g_autofree char *to = g_build_filename(guest->base.cell_directory, "qemu.log", NULL);
     g_autoptr(GError) error = NULL;
 
     if (!guest->log_path)
-        guest->log_path = find_log(guest);
+        guest->log_path = guest->how->find_log(guest);
     if (guest->log_path && !lab_file_copy(AT_FDCWD, guest->log_path, AT_FDCWD, to, 0600, &error))
         lab_warn("qemu.log: %s", error->message);
 }

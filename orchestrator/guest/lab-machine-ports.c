@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* The three sockets of a guest: console, agent, dump. All that comes from them is hostile. */
-#include "lab-libvirt.h"
+#include "lab-machine.h"
 
 #include <string.h>
 
@@ -22,7 +22,7 @@
 static void
 on_console(const void *bytes, gsize length, gpointer data)
 {
-    LabLibvirt *guest = data;
+    LabMachine *guest = data;
     g_autoptr(GError) error = NULL;
 
     if (length > 0 && guest->base.tap)
@@ -40,7 +40,7 @@ on_console(const void *bytes, gsize length, gpointer data)
 }
 
 static void
-say_bad(LabLibvirt *guest, LabPort *port, gboolean *bad, const char *which, const GError *error)
+say_bad(LabMachine *guest, LabPort *port, gboolean *bad, const char *which, const GError *error)
 {
     g_autofree char *text = g_strdup_printf("%s: %s", which, error->message);
 
@@ -50,7 +50,7 @@ say_bad(LabLibvirt *guest, LabPort *port, gboolean *bad, const char *which, cons
 }
 
 static void
-push_message(LabLibvirt *guest, LabAgentMessage *message)
+push_message(LabMachine *guest, LabAgentMessage *message)
 {
     LabGuestEvent *event = lab_guest_push(&guest->base, LAB_GUEST_EVENT_AGENT);
     gsize length = 0;
@@ -64,7 +64,7 @@ push_message(LabLibvirt *guest, LabAgentMessage *message)
 static void
 on_agent(const void *bytes, gsize length, gpointer data)
 {
-    LabLibvirt *guest = data;
+    LabMachine *guest = data;
     g_autoptr(GError) error = NULL;
 
     if (length == 0 || guest->agent_bad)
@@ -85,7 +85,7 @@ on_agent(const void *bytes, gsize length, gpointer data)
 }
 
 static void
-end_dump(LabLibvirt *guest, const char *trouble)
+end_dump(LabMachine *guest, const char *trouble)
 {
     guint64 bytes = guest->incoming ? lab_dump_file_bytes(guest->incoming) : 0;
 
@@ -95,7 +95,7 @@ end_dump(LabLibvirt *guest, const char *trouble)
 }
 
 static void
-begin_dump(LabLibvirt *guest)
+begin_dump(LabMachine *guest)
 {
     g_autoptr(GError) error = NULL;
 
@@ -112,7 +112,7 @@ begin_dump(LabLibvirt *guest)
 }
 
 static void
-take_dump_bytes(LabLibvirt *guest, GBytes *data)
+take_dump_bytes(LabMachine *guest, GBytes *data)
 {
     g_autoptr(GError) error = NULL;
     gsize length;
@@ -134,7 +134,7 @@ take_dump_bytes(LabLibvirt *guest, GBytes *data)
 
 /* The agent's last word on its dump; what it says has to meet what came. */
 static void
-finish_dump(LabLibvirt *guest, const json_t *message)
+finish_dump(LabMachine *guest, const json_t *message)
 {
     gint64 announced = lab_json_int(message, "bytes", -1);
     gint64 status = lab_json_int(message, "status", -1);
@@ -157,7 +157,7 @@ finish_dump(LabLibvirt *guest, const json_t *message)
 }
 
 static void
-take_dump_message(LabLibvirt *guest, LabAgentMessage *message)
+take_dump_message(LabMachine *guest, LabAgentMessage *message)
 {
     const char *word = message->json ? lab_json_string(message->json, "event") : NULL;
 
@@ -176,7 +176,7 @@ take_dump_message(LabLibvirt *guest, LabAgentMessage *message)
 static void
 on_dump(const void *bytes, gsize length, gpointer data)
 {
-    LabLibvirt *guest = data;
+    LabMachine *guest = data;
     g_autoptr(GError) error = NULL;
 
     if (length == 0 || guest->dump_bad)
@@ -198,7 +198,7 @@ on_dump(const void *bytes, gsize length, gpointer data)
 }
 
 static LabPort *
-listen_at(LabLibvirt *guest, const char *name, LabPortBytes bytes, GError **error)
+listen_at(LabMachine *guest, const char *name, LabPortBytes bytes, GError **error)
 {
     g_autofree char *path = g_build_filename(guest->directory, name, NULL);
 
@@ -206,7 +206,7 @@ listen_at(LabLibvirt *guest, const char *name, LabPortBytes bytes, GError **erro
 }
 
 gboolean
-lab_libvirt_listen(LabLibvirt *guest, GError **error)
+lab_machine_listen(LabMachine *guest, GError **error)
 {
     guest->agent_decoder = lab_agent_decoder_new();
     guest->dump_decoder = lab_agent_decoder_new();
@@ -217,7 +217,21 @@ lab_libvirt_listen(LabLibvirt *guest, GError **error)
 }
 
 gboolean
-lab_libvirt_accept(LabLibvirt *guest, GError **error)
+lab_machine_connect(LabMachine *guest, int ends[3], GError **error)
+{
+    ends[0] = ends[1] = ends[2] = -1;
+    guest->agent_decoder = lab_agent_decoder_new();
+    guest->dump_decoder = lab_agent_decoder_new();
+    guest->console = lab_port_new_pair("the console", &ends[0], on_console, guest, error);
+    if (guest->console)
+        guest->agent = lab_port_new_pair("the agent's port", &ends[1], on_agent, guest, error);
+    if (guest->agent)
+        guest->dump = lab_port_new_pair("the dump's port", &ends[2], on_dump, guest, error);
+    return guest->dump != NULL;
+}
+
+gboolean
+lab_machine_accept(LabMachine *guest, GError **error)
 {
     LabPort *const ports[] = {guest->console, guest->agent, guest->dump};
     pid_t first = 0;
@@ -243,10 +257,10 @@ lab_libvirt_accept(LabLibvirt *guest, GError **error)
 }
 
 gboolean
-lab_libvirt_agent_send(LabGuest *base, const json_t *message, const void *data, gsize length,
+lab_machine_agent_send(LabGuest *base, const json_t *message, const void *data, gsize length,
                        GError **error)
 {
-    LabLibvirt *guest = (LabLibvirt *)base;
+    LabMachine *guest = (LabMachine *)base;
     g_autoptr(GBytes) frames = lab_agent_encode(message, data, length, error);
     gsize size;
     const void *bytes;
@@ -262,9 +276,9 @@ lab_libvirt_agent_send(LabGuest *base, const json_t *message, const void *data, 
 }
 
 gboolean
-lab_libvirt_console_send(LabGuest *base, const char *bytes, gsize length, GError **error)
+lab_machine_console_send(LabGuest *base, const char *bytes, gsize length, GError **error)
 {
-    LabLibvirt *guest = (LabLibvirt *)base;
+    LabMachine *guest = (LabMachine *)base;
 
     if (!guest->console) {
         g_set_error(error, LAB_INFRA_ERROR, LAB_ERROR_FAILED, "the guest is not running");
@@ -274,7 +288,7 @@ lab_libvirt_console_send(LabGuest *base, const char *bytes, gsize length, GError
 }
 
 void
-lab_libvirt_drain(LabLibvirt *guest, const char *why)
+lab_machine_drain(LabMachine *guest, const char *why)
 {
     if (guest->console)
         lab_port_drain(guest->console);
