@@ -22,6 +22,9 @@
 #define BUILD_TIMEOUT_MS (10 * 60 * 1000)
 #define LOG_NAME         "build.log"
 
+#define FAILED_LOG    ".failed.log"  /* after the key */
+#define FAILED_RECORD ".failed.json" /* {"schema_version":1,"why","compiler"} */
+
 /* The compiler that a build in a root used, beside its modules. */
 #define COMPILER_NAME "compiler"
 
@@ -272,15 +275,40 @@ keep(const Job *job, const char *work, LabModuleBuild *out, GError **error)
     return take_cached(job, out);
 }
 
-/* The log of a failed build stays where people can read it, one a key. */
+/* The log of a failed build stays where people can read it, one a key. With 'final' the failure is
+ * known from now on: other sources, another compiler or kernel make another key. */
 static gboolean
-keep_failure(const Job *job, const char *log, LabModuleBuild *out, GError **error)
+keep_failure(const Job *job, const char *log, gboolean final, LabModuleBuild *out, GError **error)
 {
-    g_autofree char *name = g_strconcat(job->key, ".failed.log", NULL);
+    g_autofree char *name = g_strconcat(job->key, FAILED_LOG, NULL);
+    g_autofree char *record_name = g_strconcat(job->key, FAILED_RECORD, NULL);
+    g_autoptr(json_t)
+        record = json_pack("{s:i, s:o, s:o}", "schema_version", 1, "why", lab_json_text(out->why),
+                           "compiler", lab_json_text(out->compiler));
     LAB_AUTO_FD fd = lab_dir_open(AT_FDCWD, job->modules, error);
 
     out->log = g_build_filename(job->modules, name, NULL);
-    return fd >= 0 && lab_file_write(fd, name, log, -1, 0644, error);
+    if (fd < 0 || !lab_file_write(fd, name, log, -1, 0644, error))
+        return FALSE;
+    return !final || lab_json_write(fd, record_name, record, 0644, error);
+}
+
+/* A build of this key that failed before fails again. */
+static gboolean
+take_failed(const Job *job, LabModuleBuild *out)
+{
+    g_autofree char *record_name = g_strconcat(job->key, FAILED_RECORD, NULL);
+    g_autofree char *name = g_strconcat(job->key, FAILED_LOG, NULL);
+    LAB_AUTO_FD fd = lab_dir_open(AT_FDCWD, job->modules, NULL);
+    g_autoptr(json_t) record = fd < 0 ? NULL : lab_json_read(fd, record_name, 1, NULL);
+
+    if (!lab_json_string(record, "why"))
+        return FALSE;
+    out->cached = TRUE;
+    out->why = g_strdup(lab_json_string(record, "why"));
+    out->compiler = g_strdup(lab_json_string(record, "compiler"));
+    out->log = g_build_filename(job->modules, name, NULL);
+    return TRUE;
 }
 
 /* One try; its result is in out->built, and with FALSE there out->why. */
@@ -342,10 +370,11 @@ tools_at_fault(const Job *job, const char *work, const char *log)
     return job->wanted != NULL;
 }
 
-/* A second try with the tools of the kernel's own suite. out->why says why not, where that is. */
+/* A second try with the tools of the kernel's own suite. out->why says why not, where that is;
+ * *final becomes FALSE where tools that may be there another time were missing. */
 static gboolean
 try_in_root(const Job *job, const GPtrArray *files, const char *work, LabModuleBuild *out,
-            char **log, GError **error)
+            char **log, gboolean *final, GError **error)
 {
     const char *suite = lab_module_root_suite(job->kernel);
     const char *compiler = job->named && g_str_has_prefix(job->named, "gcc-") ? job->named : NULL;
@@ -353,10 +382,14 @@ try_in_root(const Job *job, const GPtrArray *files, const char *work, LabModuleB
     g_autofree char *root = NULL;
     LAB_AUTO_FD fd = -1;
 
-    if (!suite || !tools_at_fault(job, work, *log))
+    if (!tools_at_fault(job, work, *log))
+        return TRUE;
+    *final = suite != NULL;
+    if (!suite)
         return TRUE;
     root = lab_module_root_find(suite, compiler, job->cache, &why_not);
     if (!root) {
+        *final = FALSE;
         g_autofree char *first = g_steal_pointer(&out->why);
 
         set_why(out, "%s; %s", first, why_not);
@@ -373,12 +406,13 @@ build_in(const Job *job, const GPtrArray *files, const char *work, LabModuleBuil
          GError **error)
 {
     g_autofree char *log = NULL;
+    gboolean final = TRUE;
 
     if (!try_build(job, files, NULL, work, out, &log, error))
         return FALSE;
-    if (!out->built && !try_in_root(job, files, work, out, &log, error))
+    if (!out->built && !try_in_root(job, files, work, out, &log, &final, error))
         return FALSE;
-    return out->built || keep_failure(job, log, out, error);
+    return out->built || keep_failure(job, log, final, out, error);
 }
 
 static gboolean
@@ -393,7 +427,7 @@ build(const Job *job, const GPtrArray *files, LabModuleBuild *out, GError **erro
     if (lock < 0)
         return FALSE;
     /* Another worker may have built it while this one waited. */
-    if (take_cached(job, out))
+    if (take_cached(job, out) || take_failed(job, out))
         return TRUE;
     if (!g_mkdtemp(work))
         return lab_error_set_errno(error, errno, "making '%s'", work);
@@ -418,7 +452,8 @@ lab_module_build(const LabKernel *kernel, const char *source_dir, const char *ca
     if (find_headers(&job, &wanted, &result)) {
         if (!find_compiler(&job, wanted, error) || !find_key(&job, files, error))
             return FALSE;
-        if (!take_cached(&job, &result) && !build(&job, files, &result, error)) {
+        if (!take_cached(&job, &result) && !take_failed(&job, &result) &&
+            !build(&job, files, &result, error)) {
             g_prefix_error(error, "building '%s' for %s: ", source_dir, kernel->release);
             return FALSE;
         }

@@ -25,7 +25,8 @@ G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(LabModuleBuild, lab_module_build_clear)
 
 /* Builds the sources of 'source_dir' (with a Kbuild or Makefile that names obj-m, or bare .c files,
  * each a module) out of tree, below 'cache'/modules, once for each kernel digest, source digest
- * and compiler. A build that fails, or a kernel without headers, is a value: FALSE only when the
+ * and compiler; one that failed for its sources' or tools' own reasons is not tried again. A build
+ * that fails, or a kernel without headers, is a value: FALSE only when the
  * lab could not try (no make, no compiler, source_dir not readable, disk full, deadline). 'out' is
  * set on success; clear it. */
 gboolean lab_module_build(const LabKernel *kernel, const char *source_dir, const char *cache,

@@ -137,9 +137,6 @@ check_matrix(const LabMatrix *matrix, LabYaml *yaml)
             lab_yaml_problem(yaml, path, "'%s': another variant has that name", variant->name);
         if (variant->baseline)
             lab_yaml_problem(yaml, path, "'%s': the baseline is the recipe's", variant->name);
-        if (variant->setup.hotfix && !g_path_is_absolute(variant->setup.hotfix))
-            lab_yaml_problem(yaml, path, "hotfix '%s': expected an absolute path",
-                             variant->setup.hotfix);
         if (!variant->setup.args && lab_yaml_has(yaml, args_path))
             variant->setup.args = g_new0(char *, 1);
     }
@@ -156,17 +153,37 @@ lab_matrix_parse(const char *text, gsize length, const char *name, GError **erro
     return lab_yaml_finish(yaml, error) ? g_steal_pointer(&matrix) : NULL;
 }
 
+/* A matrix's own hotfixes lie where its file does, unless they say otherwise. */
+static void
+find_hotfixes(LabMatrix *matrix, const char *path)
+{
+    g_autofree char *file = g_canonicalize_filename(path, NULL);
+    g_autofree char *directory = g_path_get_dirname(file);
+
+    for (guint i = 0; i < matrix->own_variants->len; i++) {
+        char **hotfix = &((LabVariant *)matrix->own_variants->pdata[i])->setup.hotfix;
+        char *absolute = *hotfix ? g_canonicalize_filename(*hotfix, directory) : NULL;
+
+        g_free(*hotfix);
+        *hotfix = absolute;
+    }
+}
+
 LabMatrix *
 lab_matrix_load(const char *path, GError **error)
 {
     g_autoptr(GError) local = NULL;
     gsize length;
     g_autofree char *text = lab_file_read(AT_FDCWD, path, LAB_YAML_MAX_BYTES, &length, &local);
+    g_autoptr(LabMatrix) matrix = NULL;
 
     if (!text) {
         g_set_error(error, LAB_CONFIG_ERROR, LAB_ERROR_NOT_FOUND, "matrix '%s': %s", path,
                     local->message);
         return NULL;
     }
-    return lab_matrix_parse(text, length, path, error);
+    matrix = lab_matrix_parse(text, length, path, error);
+    if (matrix)
+        find_hotfixes(matrix, path);
+    return g_steal_pointer(&matrix);
 }

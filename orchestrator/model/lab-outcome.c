@@ -62,10 +62,13 @@ static const LabFacts infra = {LAB_STATE_INFRA, LAB_OUTCOME_NONE, FALSE};
 
 /* The kernel never came as far as the agent. It failed when it stopped by itself (panic, reset,
  * power off, silence after having spoken) or reported; a kernel that merely took too long did not.
+ * What a starved host can do to a kernel, it did.
  */
 static LabFacts
 boot_facts(const LabEvidence *e)
 {
+    if (e->fragile && e->host_pressure)
+        return infra;
     if (e->kernel_stopped || e->guest_gone)
         return ran(LAB_OUTCOME_BOOT_FAILURE);
     if ((e->report || e->heartbeat_lost) && !e->host_pressure)
@@ -73,14 +76,14 @@ boot_facts(const LabEvidence *e)
     return infra;
 }
 
-/* A report is a crash; it survived when the kernel then went on. A watchdog's report on a host that
+/* A report is a crash; it survived when the kernel then went on. A fragile report on a host that
  * starved the guest is the host's doing. */
 static LabFacts
 report_facts(const LabEvidence *e)
 {
     LabFacts facts = ran(LAB_OUTCOME_CRASH);
 
-    if (e->watchdog && e->host_pressure)
+    if (e->fragile && e->host_pressure)
         return infra;
     facts.survived = !e->kernel_stopped && !e->guest_gone && !e->heartbeat_lost;
     return facts;

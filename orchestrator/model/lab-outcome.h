@@ -39,7 +39,8 @@ typedef struct {
     gboolean lacks_need;    /* kernel lacks what the recipe needs, or module does not build */
     gboolean reached_agent; /* the agent said hello */
     gboolean report;        /* a crash report was read from the console or the vmcore */
-    gboolean watchdog;      /* that report is a watchdog's: it proves nothing on a starved host */
+    gboolean fragile;       /* that report proves nothing on a starved host: a watchdog's, or a
+                               breakpoint that the kernel met while it patched its own code */
     gboolean
         kernel_stopped;  /* panic (also by *_panic sysctls, or an NMI injected after a report) */
     gboolean guest_gone; /* reset, triple fault, power off that nobody asked for; QEMU alive */

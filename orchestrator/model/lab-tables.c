@@ -128,7 +128,8 @@ static const LabField variant_fields[] = {
      "arguments in place of the stressor's own", .nullable = TRUE, .example = "--rounds=1000"},
     {"hotfix", LAB_FIELD_STRING, offsetof(LabVariant, setup.hotfix),
      "module to load before the stressor: a .ko, or a folder of the recipe to build it from; "
-     "'{release}' in it stands for the kernel's release",
+     "'{release}' in it stands for the kernel's release; of a matrix's own variant: a .ko, found "
+     "from the matrix's file",
      .example = "hotfix"},
     {"guest", LAB_FIELD_POINTER, offsetof(LabVariant, setup.guest),
      "shape of the guest, where it differs", .schema = &lab_guest_override_table},

@@ -90,10 +90,14 @@ lab_findings_metric_line(LabFindings *found, const char *line, gsize length)
 }
 
 gboolean
-lab_findings_report_is_watchdog(const LabCrashLog *log)
+lab_findings_report_is_fragile(const LabCrashLog *log)
 {
     static const char *const types[] = {"soft-lockup", "hard-lockup", "hung-task",
                                         "rcu-stall",   "lockup",      NULL};
 
-    return log && log->cause && log->cause->type && g_strv_contains(types, log->cause->type);
+    if (!log || !log->cause || !log->cause->type)
+        return FALSE;
+    return g_strv_contains(types, log->cause->type) ||
+           (strcmp(log->cause->type, "trap") == 0 && log->cause->title &&
+            g_str_has_prefix(log->cause->title, "int3 "));
 }

@@ -61,9 +61,11 @@ gboolean lab_findings_metric_line(LabFindings *found, const char *line, gsize le
  * the cell's detectors and 'reached' condition. */
 void lab_findings_judge_stressor(LabFindings *found);
 
-/* The report of the cause is one of a watchdog (soft and hard lockup, hung task, RCU stall): those
- * fire on a starved host as well. */
-gboolean lab_findings_report_is_watchdog(const LabCrashLog *log);
+/* The report of the cause is one that a starved host makes as well: a watchdog's (soft and hard
+ * lockup, hung task, RCU stall), or an int3 that nobody answers for. The kernel puts those into its
+ * code for moments while it patches it (static branches, mostly during boot); a guest's CPU that
+ * the host stopped in between comes back to one that is not known any more. */
+gboolean lab_findings_report_is_fragile(const LabCrashLog *log);
 
 /* One sentence for people: why the facts are what they are. g_free. */
 char *lab_findings_why(const LabFindings *found, const LabFacts *facts);

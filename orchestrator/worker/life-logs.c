@@ -255,7 +255,7 @@ lab_life_read_logs(LabLife *life, GError **error)
     if (!found->log)
         found->log = lab_crash_parser_finish(life->parser);
     ok = read_vmcore(life, error);
-    found->evidence.watchdog = lab_findings_report_is_watchdog(found->log);
+    found->evidence.fragile = lab_findings_report_is_fragile(found->log);
     /* A line alone (a driver's "WARNING:", a second start) names a log, but proves no crash. */
     found->evidence.report |= found->log->cause &&
                               (!found->log->cause->weak || found->log->cause->frames->len);

@@ -102,4 +102,20 @@ modules:
 EOM
 is "another distribution's is told apart" \
     "$(build 7.0.3 '[.built, (.why | test("need GLIBC_2.99, newer than this machine.s C library"))]')" '[false,true]'
+
+kernel 6.1.0-10-amd64 debian:bookworm/linux-image-amd64 null <<'EOK'
+modules:
+	@echo tried >>$(T)/tries; echo "$(M)/hello.c:1:5: error: unknown type name 'hallo'"; false
+EOK
+is "a module that does not build says so" "$(build 6.1.0-10 '[.built, .cached, (.why | test("hello.c:1:5: error: unknown type name"))]')" \
+    "[false,false,true]"
+is "once: the next call knows it, with the compiler's words" \
+    "$(build 6.1.0-10 '[.built, .cached, (.why | test("hello.c:1:5: error: unknown type name")), .compiler]'
+        wc -l <"$T/tries")" \
+    "[false,true,true,\"gcc\"]
+1"
+has "and its log" "$(log)" 'unknown type name'
+printf 'int hello = 1;\n' >"$T/src/hello.c"
+is "other sources are tried" "$(build 6.1.0-10 .cached; wc -l <"$T/tries")" "false
+2"
 finish

@@ -221,6 +221,38 @@ test_crash(void)
     g_assert_true(json_is_boolean(lab_json_member(result, "expected")));
 }
 
+/* A breakpoint of the kernel's own patching, which a guest's CPU met that the host had stopped. */
+static void
+test_fragile(void)
+{
+    static const struct {
+        const char *header;
+        gboolean fragile;
+    } rows[] = {
+        {"int3: 0000 [#1] PREEMPT SMP NOPTI", TRUE},
+        {"Oops: int3: 0000 [#1] PREEMPT SMP NOPTI", TRUE},
+        {"watchdog: BUG: soft lockup - CPU#0 stuck for 22s! [cat:77]", TRUE},
+        {"invalid opcode: 0000 [#1] PREEMPT SMP NOPTI", FALSE},
+        {"bounds: 0000 [#1] PREEMPT SMP NOPTI", FALSE},
+    };
+
+    for (gsize i = 0; i < G_N_ELEMENTS(rows); i++) {
+        g_autofree char *text =
+            g_strdup_printf("[    0.4] %s\n"
+                            "[    0.4] CPU: 1 PID: 0 Comm: swapper/1 Not tainted 6.12.1 #1\n"
+                            "[    0.4] RIP: 0010:sched_clock_tick+0x1a/0x90\n"
+                            "[    0.4] Call Trace:\n[    0.4]  <IRQ>\n"
+                            "[    0.4]  scheduler_tick+0x30/0x200\n[    0.4]  </IRQ>\n",
+                            rows[i].header);
+        g_autoptr(LabCrashLog) log = lab_crash_log_parse(text, strlen(text));
+
+        g_assert_nonnull(log->cause);
+        if (lab_findings_report_is_fragile(log) != rows[i].fragile)
+            g_error("'%s' is %s", log->cause->title, log->cause->type);
+    }
+    g_assert_false(lab_findings_report_is_fragile(NULL));
+}
+
 static void
 test_expected(void)
 {
@@ -295,6 +327,7 @@ main(int argc, char **argv)
     g_test_add_func("/findings/metric-detector", test_metric_detector);
     g_test_add_func("/findings/reached", test_reached);
     g_test_add_func("/findings/crash", test_crash);
+    g_test_add_func("/findings/fragile", test_fragile);
     g_test_add_func("/findings/expected", test_expected);
     g_test_add_func("/findings/infra-and-skipped", test_infra_and_skipped);
     g_test_add_func("/findings/dump", test_dump);
