@@ -5,13 +5,22 @@
 #include "lab-analysis.h"
 
 LabGroup *lab_group_new(const LabObservation *first);
+/* A group of the same name without a cell. */
+LabGroup *lab_group_new_empty(const LabGroup *like);
 void lab_group_free(LabGroup *group);
-/* Counts and medians, once all observations are in. */
-void lab_group_settle(LabGroup *group);
+/* Counts, intervals and medians, once all observations are in. */
+void lab_group_settle(LabGroup *group, double confidence);
 
-/* The rule. *why is set to one sentence; g_free. *match is set where both crash, else NULL; free it
- * with lab_crash_match_free. */
-LabVerdict lab_verdict_of(const LabGroup *baseline, const LabGroup *candidate, char **why,
-                          LabCrashMatch **match);
+/* What the counts of both sides are compared by: fisher, log_rank, p, least, crashes, match and
+ * metrics. No q yet. */
+void lab_comparison_test(LabComparison *comparison);
+/* The rule, once the q values are known: sets what is left. */
+void lab_comparison_judge(LabComparison *comparison, double confidence);
+/* Both sides crash: fills in match and crashes. */
+void lab_comparison_match_crashes(LabComparison *comparison);
+void lab_comparison_free(LabComparison *comparison);
+
+/* Says how sure the verdict is. g_free. */
+char *lab_comparison_why(const LabComparison *comparison, double confidence);
 /* The comparison in words. g_free. */
 char *lab_comparison_sentence(const LabComparison *comparison);

@@ -2,19 +2,10 @@
 /* Which groups are set against each other. */
 #include "lab-analysis-private.h"
 
+#include <math.h>
 #include <string.h>
 
 #include "lab-error.h"
-#include "lab-json.h"
-
-static void
-comparison_free(LabComparison *comparison)
-{
-    g_free(comparison->why);
-    g_free(comparison->sentence);
-    lab_crash_match_free(comparison->match);
-    g_free(comparison);
-}
 
 void
 lab_analysis_free(LabAnalysis *analysis)
@@ -29,38 +20,59 @@ lab_analysis_free(LabAnalysis *analysis)
 }
 
 static LabAnalysis *
-analysis_new(GPtrArray *observations)
+analysis_new(GPtrArray *observations, double confidence)
 {
     LabAnalysis *analysis = g_new0(LabAnalysis, 1);
 
     analysis->observations = observations;
     analysis->groups = g_ptr_array_new_with_free_func((GDestroyNotify)lab_group_free);
-    analysis->comparisons = g_ptr_array_new_with_free_func((GDestroyNotify)comparison_free);
+    analysis->comparisons = g_ptr_array_new_with_free_func((GDestroyNotify)lab_comparison_free);
+    analysis->confidence = confidence;
     return analysis;
 }
 
-/* Groups of 'observations', appended to 'groups' in running order. */
-static void
-make_groups(const GPtrArray *observations, GPtrArray *groups)
+/* What groups are looked up by; "" stands for any. g_free. */
+static char *
+key_of(const char *kernel, const char *recipe, const char *variant)
 {
-    g_autoptr(GHashTable) by_name = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
-    guint first = groups->len;
+    return g_strjoin("\n", kernel, recipe, variant, NULL);
+}
+
+static GHashTable *
+table_new(void)
+{
+    return g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+}
+
+static LabGroup *
+find(GHashTable *table, const char *kernel, const char *recipe, const char *variant)
+{
+    g_autofree char *key = key_of(kernel, recipe, variant);
+
+    return g_hash_table_lookup(table, key);
+}
+
+/* Groups of 'observations', appended to the analysis' in running order. Returned by name. */
+static GHashTable *
+make_groups(LabAnalysis *analysis, const GPtrArray *observations)
+{
+    g_autoptr(GHashTable) by_name = table_new();
+    guint first = analysis->groups->len;
 
     for (guint i = 0; i < observations->len; i++) {
         LabObservation *one = observations->pdata[i];
-        char *name = g_strjoin("\n", one->kernel, one->recipe, one->variant, NULL);
-        LabGroup *group = g_hash_table_lookup(by_name, name);
+        LabGroup *group = find(by_name, one->kernel, one->recipe, one->variant);
 
         if (!group) {
             group = lab_group_new(one);
-            g_ptr_array_add(groups, group);
-            g_hash_table_insert(by_name, g_strdup(name), group);
+            g_ptr_array_add(analysis->groups, group);
+            g_hash_table_insert(by_name, key_of(one->kernel, one->recipe, one->variant), group);
         }
         g_ptr_array_add(group->observations, one);
-        g_free(name);
     }
-    for (guint i = first; i < groups->len; i++)
-        lab_group_settle(groups->pdata[i]);
+    for (guint i = first; i < analysis->groups->len; i++)
+        lab_group_settle(analysis->groups->pdata[i], analysis->confidence);
+    return g_steal_pointer(&by_name);
 }
 
 static void
@@ -72,50 +84,26 @@ compare(LabAnalysis *analysis, LabComparisonKind kind, const LabGroup *baseline,
     comparison->kind = kind;
     comparison->baseline = baseline;
     comparison->candidate = candidate;
-    comparison->verdict = lab_verdict_of(baseline, candidate, &comparison->why, &comparison->match);
-    comparison->sentence = lab_comparison_sentence(comparison);
+    lab_comparison_test(comparison);
     g_ptr_array_add(analysis->comparisons, comparison);
 }
 
-/* The baseline of a group's recipe on its kernel; the first variant where none is marked. */
-static const LabGroup *
-baseline_variant(const LabAnalysis *analysis, const LabGroup *group)
-{
-    const LabGroup *first = NULL;
-
-    for (guint i = 0; i < analysis->groups->len; i++) {
-        const LabGroup *other = analysis->groups->pdata[i];
-
-        if (strcmp(other->kernel, group->kernel) != 0 || strcmp(other->recipe, group->recipe) != 0)
-            continue;
-        if (other->baseline)
-            return other;
-        if (!first)
-            first = other;
-    }
-    return first;
-}
-
-static const LabGroup *
-baseline_kernel(const LabAnalysis *analysis, const LabGroup *group)
-{
-    for (guint i = 0; i < analysis->groups->len; i++) {
-        const LabGroup *other = analysis->groups->pdata[i];
-
-        if (strcmp(other->kernel, analysis->baseline_kernel) == 0 &&
-            strcmp(other->recipe, group->recipe) == 0 &&
-            strcmp(other->variant, group->variant) == 0)
-            return other;
-    }
-    return NULL;
-}
-
+/* Each group against the baseline of its recipe on its kernel: the marked variant, or the first. */
 static void
 compare_variants(LabAnalysis *analysis)
 {
+    g_autoptr(GHashTable) baselines = table_new();
+
+    for (guint i = 0; i < analysis->groups->len; i++) {
+        LabGroup *group = analysis->groups->pdata[i];
+        const LabGroup *known = find(baselines, group->kernel, group->recipe, "");
+
+        if (!known || (group->baseline && !known->baseline))
+            g_hash_table_insert(baselines, key_of(group->kernel, group->recipe, ""), group);
+    }
     for (guint i = 0; i < analysis->groups->len; i++) {
         const LabGroup *group = analysis->groups->pdata[i];
-        const LabGroup *baseline = baseline_variant(analysis, group);
+        const LabGroup *baseline = find(baselines, group->kernel, group->recipe, "");
 
         if (baseline != group)
             compare(analysis, LAB_COMPARE_VARIANTS, baseline, group);
@@ -123,14 +111,83 @@ compare_variants(LabAnalysis *analysis)
 }
 
 static void
-compare_kernels(LabAnalysis *analysis)
+compare_kernels(LabAnalysis *analysis, GHashTable *by_name)
 {
     for (guint i = 0; i < analysis->groups->len; i++) {
         const LabGroup *group = analysis->groups->pdata[i];
-        const LabGroup *baseline = baseline_kernel(analysis, group);
+        const LabGroup *baseline =
+            find(by_name, analysis->baseline_kernel, group->recipe, group->variant);
 
         if (baseline && baseline != group)
             compare(analysis, LAB_COMPARE_KERNELS, baseline, group);
+    }
+}
+
+/* Appends p to 'list' when a test with so many bad runs can be significant at all. */
+static void
+add_test(GArray *list, double p, double least, double alpha)
+{
+    double none = NAN;
+
+    g_array_append_val(list, *(least <= alpha ? &p : &none));
+}
+
+static GArray *
+q_values(const GArray *p)
+{
+    GArray *q = g_array_sized_new(FALSE, FALSE, sizeof(double), p->len);
+
+    g_array_set_size(q, p->len);
+    lab_benjamini_hochberg((const double *)(void *)p->data, (double *)(void *)q->data, p->len);
+    return q;
+}
+
+/* One family: what the verdicts claim of bad runs, and of new crashes. */
+static void
+correct_verdicts(LabAnalysis *analysis)
+{
+    g_autoptr(GArray) p = g_array_new(FALSE, FALSE, sizeof(double));
+    g_autoptr(GArray) q = NULL;
+    double alpha = 1 - analysis->confidence;
+
+    for (guint i = 0; i < analysis->comparisons->len; i++) {
+        const LabComparison *one = analysis->comparisons->pdata[i];
+        double least =
+            lab_fisher_least(one->crashes.new_runs, one->baseline->usable, one->candidate->usable);
+
+        add_test(p, one->p, one->least, alpha);
+        add_test(p, one->crashes.p, least, alpha);
+    }
+    q = q_values(p);
+    for (guint i = 0; i < analysis->comparisons->len; i++) {
+        LabComparison *one = analysis->comparisons->pdata[i];
+
+        one->q = g_array_index(q, double, 2 * i);
+        one->crashes.q = g_array_index(q, double, 2 * i + 1);
+        analysis->n_tests += !isnan(one->q) + !isnan(one->crashes.q);
+    }
+}
+
+/* Another: the metrics. */
+static void
+correct_metrics(LabAnalysis *analysis)
+{
+    g_autoptr(GArray) p = g_array_new(FALSE, FALSE, sizeof(double));
+    g_autoptr(GArray) q = NULL;
+    guint n = 0;
+
+    for (guint i = 0; i < analysis->comparisons->len; i++) {
+        const LabComparison *one = analysis->comparisons->pdata[i];
+
+        for (guint j = 0; j < one->metrics->len; j++)
+            g_array_append_val(p, ((LabMetricTest *)one->metrics->pdata[j])->test.p);
+    }
+    q = q_values(p);
+    for (guint i = 0; i < analysis->comparisons->len; i++) {
+        const LabComparison *one = analysis->comparisons->pdata[i];
+
+        for (guint j = 0; j < one->metrics->len; j++)
+            ((LabMetricTest *)one->metrics->pdata[j])->q = g_array_index(q, double, n++);
     }
 }
 
@@ -141,22 +198,26 @@ weight(const LabComparison *comparison)
     switch (comparison->verdict) {
     case LAB_VERDICT_REGRESSED:
         return 0;
-    case LAB_VERDICT_FIXED:
+    case LAB_VERDICT_NEW_CRASH:
         return 1;
-    case LAB_VERDICT_STILL_DIFFERENT_CRASH:
+    case LAB_VERDICT_RATE_CHANGED:
         return 2;
-    case LAB_VERDICT_STILL_FAILS:
+    case LAB_VERDICT_FIXED:
         return 3;
-    case LAB_VERDICT_INCONCLUSIVE:
+    case LAB_VERDICT_STILL_DIFFERENT_CRASH:
         return 4;
-    case LAB_VERDICT_NOT_COMPARABLE:
+    case LAB_VERDICT_STILL_FAILS:
         return 5;
+    case LAB_VERDICT_INCONCLUSIVE:
+        return comparison->leaning == LAB_VERDICT_REGRESSED ? 6 : 7;
+    case LAB_VERDICT_NOT_COMPARABLE:
+        return 8;
     case LAB_VERDICT_STILL_SAME_CRASH:
-        return 6;
+        return 9;
     case LAB_VERDICT_SAME_PASS:
         break;
     }
-    return 7;
+    return 10;
 }
 
 /* By kind, then by weight; g_ptr_array_sort keeps the running order of equals. */
@@ -169,6 +230,16 @@ compare_weights(gconstpointer a, gconstpointer b)
     if (left->kind != right->kind)
         return (int)left->kind - (int)right->kind;
     return weight(left) - weight(right);
+}
+
+static void
+judge(LabAnalysis *analysis)
+{
+    correct_verdicts(analysis);
+    correct_metrics(analysis);
+    for (guint i = 0; i < analysis->comparisons->len; i++)
+        lab_comparison_judge(analysis->comparisons->pdata[i], analysis->confidence);
+    g_ptr_array_sort(analysis->comparisons, compare_weights);
 }
 
 /* The kernel that 'name' (id or release) means; an error that lists what there is. */
@@ -192,45 +263,76 @@ find_kernel(const GPtrArray *observations, const char *name, GError **error)
 }
 
 LabAnalysis *
-lab_analysis_new(GPtrArray *observations, const char *kernel, GError **error)
+lab_analysis_new(GPtrArray *observations, const char *kernel, double confidence, GError **error)
 {
-    g_autoptr(LabAnalysis) analysis = analysis_new(observations);
+    g_autoptr(LabAnalysis) analysis = analysis_new(observations, confidence);
+    g_autoptr(GHashTable) by_name = NULL;
 
     if (kernel || observations->len) {
         analysis->baseline_kernel = find_kernel(observations, kernel, error);
         if (!analysis->baseline_kernel)
             return NULL;
     }
-    make_groups(observations, analysis->groups);
+    by_name = make_groups(analysis, observations);
     compare_variants(analysis);
-    compare_kernels(analysis);
-    g_ptr_array_sort(analysis->comparisons, compare_weights);
+    compare_kernels(analysis, by_name);
+    judge(analysis);
     return g_steal_pointer(&analysis);
 }
 
-LabAnalysis *
-lab_analysis_new_runs(GPtrArray *baseline, GPtrArray *candidate)
+/* The kernel that all of them have; NULL: several, or no observations. */
+static const char *
+only_kernel(const GPtrArray *observations)
 {
-    LabAnalysis *analysis = analysis_new(baseline);
-    guint n_baseline;
+    const char *kernel = NULL;
 
-    make_groups(baseline, analysis->groups);
-    n_baseline = analysis->groups->len;
-    make_groups(candidate, analysis->groups);
-    for (guint i = n_baseline; i < analysis->groups->len; i++) {
-        const LabGroup *group = analysis->groups->pdata[i];
+    for (guint i = 0; i < observations->len; i++) {
+        const LabObservation *one = observations->pdata[i];
 
-        for (guint j = 0; j < n_baseline; j++) {
-            const LabGroup *other = analysis->groups->pdata[j];
+        if (kernel && strcmp(kernel, one->kernel) != 0)
+            return NULL;
+        kernel = one->kernel;
+    }
+    return kernel;
+}
 
-            if (strcmp(group->kernel, other->kernel) == 0 &&
-                strcmp(group->recipe, other->recipe) == 0 &&
-                strcmp(group->variant, other->variant) == 0)
-                compare(analysis, LAB_COMPARE_RUNS, other, group);
-        }
+/* A group that stands for cells which the other run has and this one has not. */
+static const LabGroup *
+add_empty(LabAnalysis *analysis, const LabGroup *like)
+{
+    LabGroup *group = lab_group_new_empty(like);
+
+    lab_group_settle(group, analysis->confidence);
+    g_ptr_array_add(analysis->groups, group);
+    return group;
+}
+
+LabAnalysis *
+lab_analysis_new_runs(GPtrArray *baseline, GPtrArray *candidate, double confidence)
+{
+    LabAnalysis *analysis = analysis_new(baseline, confidence);
+    const char *kernel_a = only_kernel(baseline);
+    const char *kernel_b = only_kernel(candidate);
+    gboolean any_kernel = kernel_a && kernel_b;
+    g_autoptr(GHashTable) of_a = make_groups(analysis, baseline);
+    guint n_a = analysis->groups->len;
+    g_autoptr(GHashTable) of_b = make_groups(analysis, candidate);
+    guint n_both = analysis->groups->len;
+
+    for (guint i = n_a; i < n_both; i++) {
+        const LabGroup *b = analysis->groups->pdata[i];
+        const LabGroup *a = find(of_a, any_kernel ? kernel_a : b->kernel, b->recipe, b->variant);
+
+        compare(analysis, LAB_COMPARE_RUNS, a ? a : add_empty(analysis, b), b);
+    }
+    for (guint i = 0; i < n_a; i++) {
+        const LabGroup *a = analysis->groups->pdata[i];
+
+        if (!find(of_b, any_kernel ? kernel_b : a->kernel, a->recipe, a->variant))
+            compare(analysis, LAB_COMPARE_RUNS, a, add_empty(analysis, a));
     }
     g_ptr_array_extend_and_steal(analysis->observations, candidate);
-    g_ptr_array_sort(analysis->comparisons, compare_weights);
+    judge(analysis);
     return analysis;
 }
 
@@ -238,58 +340,39 @@ gboolean
 lab_analysis_has_regression(const LabAnalysis *analysis)
 {
     for (guint i = 0; i < analysis->comparisons->len; i++)
-        if (((LabComparison *)analysis->comparisons->pdata[i])->verdict == LAB_VERDICT_REGRESSED)
+        if (((LabComparison *)analysis->comparisons->pdata[i])->worse)
             return TRUE;
     return FALSE;
 }
 
-static json_t *
-group_to_json(const LabGroup *group)
+gboolean
+lab_confidence_parse(const char *text, double *confidence, GError **error)
 {
-    const LabObservation *typical = group->typical;
-    gboolean crash = typical && typical->outcome == LAB_OUTCOME_CRASH;
-    const char *outcome = lab_outcome_name(lab_group_outcome_value(group));
+    char *end;
+    double value;
 
-    return json_pack(
-        "{s:o, s:o, s:i, s:i, s:i, s:i, s:i, s:i, s:i, s:o, s:o, s:o, s:O, s:o}", "kernel",
-        lab_json_text(group->kernel), "variant", lab_json_text(group->variant), "cells",
-        (int)group->total, "usable", (int)group->usable, "bad", (int)group->bad, "not_reached",
-        (int)group->not_reached, "infra", (int)group->infra, "skipped", (int)group->skipped,
-        "missing", (int)group->missing, "outcome", lab_json_text(outcome), "title",
-        lab_json_text(crash ? typical->title : NULL), "k0",
-        lab_json_text(crash ? typical->k0 : NULL), "metrics", group->metrics, "time_to_crash_ms",
-        group->time_to_crash_ms < 0 ? json_null() : json_integer(group->time_to_crash_ms));
-}
-
-static json_t *
-match_to_json(const LabCrashMatch *match)
-{
-    if (!match)
-        return json_null();
-    return json_pack("{s:s, s:f, s:o}", "verdict", lab_crash_verdict_name(match->verdict), "score",
-                     match->score, "why", lab_json_text(match->why));
-}
-
-json_t *
-lab_analysis_to_json(const LabAnalysis *analysis)
-{
-    static const char *const kinds[] = {"variants", "kernels", "runs"};
-    json_t *array = json_array();
-
-    for (guint i = 0; i < analysis->comparisons->len; i++) {
-        const LabComparison *one = analysis->comparisons->pdata[i];
-        gboolean kernels = one->kind == LAB_COMPARE_KERNELS;
-        gboolean variants = one->kind == LAB_COMPARE_VARIANTS;
-
-        json_array_append_new(
-            array, json_pack("{s:s, s:o, s:o, s:o, s:s, s:o, s:o, s:o, s:o, s:o}", "kind",
-                             kinds[one->kind], "recipe", lab_json_text(one->candidate->recipe),
-                             "kernel", lab_json_text(kernels ? NULL : one->candidate->kernel),
-                             "variant", lab_json_text(variants ? NULL : one->candidate->variant),
-                             "verdict", lab_verdict_name(one->verdict), "why",
-                             lab_json_text(one->why), "sentence", lab_json_text(one->sentence),
-                             "baseline", group_to_json(one->baseline), "candidate",
-                             group_to_json(one->candidate), "crash", match_to_json(one->match)));
+    if (!text)
+        return TRUE;
+    value = g_ascii_strtod(text, &end);
+    value = value >= 1 ? value / 100 : value;
+    while (*end == ' ')
+        end++;
+    if (*end == '%')
+        end++;
+    if (end == text || *end || !(value >= 0.5 && value <= 0.999999)) {
+        g_set_error(error, LAB_CONFIG_ERROR, LAB_ERROR_USAGE,
+                    "confidence '%s': give per cent between 50 and 99.9999", text);
+        return FALSE;
     }
-    return array;
+    *confidence = value;
+    return TRUE;
+}
+
+char *
+lab_analysis_rule(const LabAnalysis *analysis)
+{
+    return g_strdup_printf(
+        "verdicts at %g %% confidence: Fisher's exact test of bad runs, log-rank "
+        "test of times to crash, corrected for %u comparisons",
+        analysis->confidence * 100, analysis->n_tests);
 }

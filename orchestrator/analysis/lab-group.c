@@ -23,19 +23,40 @@ is_bad(LabOutcome outcome)
     }
 }
 
-LabGroup *
-lab_group_new(const LabObservation *first)
+static void
+column_free(LabColumn *column)
+{
+    g_array_unref(column->values);
+    g_free(column);
+}
+
+static LabGroup *
+group_new(const char *kernel, const char *release, const char *recipe, const char *variant,
+          gboolean baseline)
 {
     LabGroup *group = g_new0(LabGroup, 1);
 
-    group->kernel = g_strdup(first->kernel);
-    group->release = g_strdup(first->release);
-    group->recipe = g_strdup(first->recipe);
-    group->variant = g_strdup(first->variant);
-    group->baseline = first->baseline;
+    group->kernel = g_strdup(kernel);
+    group->release = g_strdup(release);
+    group->recipe = g_strdup(recipe);
+    group->variant = g_strdup(variant);
+    group->baseline = baseline;
     group->observations = g_ptr_array_new();
+    group->columns = g_ptr_array_new_with_free_func((GDestroyNotify)column_free);
     group->time_to_crash_ms = -1;
     return group;
+}
+
+LabGroup *
+lab_group_new(const LabObservation *first)
+{
+    return group_new(first->kernel, first->release, first->recipe, first->variant, first->baseline);
+}
+
+LabGroup *
+lab_group_new_empty(const LabGroup *like)
+{
+    return group_new(like->kernel, like->release, like->recipe, like->variant, like->baseline);
 }
 
 void
@@ -48,8 +69,20 @@ lab_group_free(LabGroup *group)
     g_free(group->recipe);
     g_free(group->variant);
     g_ptr_array_unref(group->observations);
+    g_ptr_array_unref(group->columns);
+    if (group->times)
+        g_array_unref(group->times);
     json_decref(group->metrics);
     g_free(group);
+}
+
+/* A run that did not get there never counts as good; one that crashed on the way did. */
+static gboolean
+is_usable(const LabObservation *one)
+{
+    return one->state == LAB_STATE_RAN && !one->suspect && one->outcome != LAB_OUTCOME_NONE &&
+           one->outcome != LAB_OUTCOME_INCONCLUSIVE &&
+           (one->reached || one->outcome != LAB_OUTCOME_PASS);
 }
 
 static void
@@ -69,10 +102,11 @@ count(LabGroup *group, const LabObservation *observation)
     case LAB_STATE_RAN:
         break;
     }
-    /* A run that did not get there never counts as good; one that crashed on the way did. */
-    if (observation->outcome == LAB_OUTCOME_NONE ||
-        observation->outcome == LAB_OUTCOME_INCONCLUSIVE ||
-        (!observation->reached && observation->outcome == LAB_OUTCOME_PASS)) {
+    if (observation->suspect) {
+        group->suspect++;
+        return;
+    }
+    if (!is_usable(observation)) {
         group->not_reached++;
         return;
     }
@@ -81,29 +115,42 @@ count(LabGroup *group, const LabObservation *observation)
     group->crashes += observation->outcome == LAB_OUTCOME_CRASH;
 }
 
-/* How many crashes of the group have this one's K0. */
-static guint
-times_seen(const LabGroup *group, const LabObservation *crash)
+/* Of the crashes, the one whose K0 was seen most often, the first of equals. */
+static const LabObservation *
+commonest_crash(const LabGroup *group)
 {
-    guint n = 0;
+    g_autoptr(GHashTable) seen = g_hash_table_new(g_str_hash, g_str_equal); /* K0 -> count */
+    const LabObservation *best = NULL;
+    guint best_n = 0;
 
-    for (guint i = 0; i < group->observations->len; i++) {
-        const LabObservation *other = group->observations->pdata[i];
+    for (guint pass = 0; pass < 2; pass++) {
+        for (guint i = 0; i < group->observations->len; i++) {
+            const LabObservation *one = group->observations->pdata[i];
+            const char *k0 = one->k0 ? one->k0 : "";
+            guint n;
 
-        n += other->outcome == LAB_OUTCOME_CRASH && g_strcmp0(other->k0, crash->k0) == 0;
+            if (one->state != LAB_STATE_RAN || one->outcome != LAB_OUTCOME_CRASH)
+                continue;
+            n = GPOINTER_TO_UINT(g_hash_table_lookup(seen, k0));
+            if (pass == 0)
+                g_hash_table_insert(seen, (char *)k0, GUINT_TO_POINTER(n + 1));
+            else if (n > best_n)
+                best = one;
+            if (pass == 1)
+                best_n = MAX(n, best_n);
+        }
     }
-    return n;
+    return best;
 }
 
 static const LabObservation *
 typical(const LabGroup *group)
 {
-    const LabObservation *best = NULL;
+    const LabObservation *crash = commonest_crash(group);
     const LabObservation *bad = NULL;
     const LabObservation *ran = NULL;
-    guint best_n = 0;
 
-    for (guint i = 0; i < group->observations->len; i++) {
+    for (guint i = 0; i < group->observations->len && !crash; i++) {
         const LabObservation *one = group->observations->pdata[i];
 
         if (one->state != LAB_STATE_RAN)
@@ -112,12 +159,8 @@ typical(const LabGroup *group)
             ran = one;
         if (!bad && is_bad(one->outcome))
             bad = one;
-        if (one->outcome == LAB_OUTCOME_CRASH && times_seen(group, one) > best_n) {
-            best = one;
-            best_n = times_seen(group, one);
-        }
     }
-    return best ? best : bad ? bad : ran;
+    return crash ? crash : bad ? bad : ran;
 }
 
 static int
@@ -141,21 +184,48 @@ median(GArray *values)
     return (g_array_index(values, double, n / 2 - 1) + g_array_index(values, double, n / 2)) / 2;
 }
 
-static void
-set_median(LabGroup *group, const char *name)
+/* Runs without a crash are censored at their end. NULL when a time is not known. */
+static GArray *
+times_of(const LabGroup *group)
 {
-    g_autoptr(GArray) values = g_array_new(FALSE, FALSE, sizeof(double));
+    g_autoptr(GArray) times = g_array_new(FALSE, FALSE, sizeof(LabTime));
 
     for (guint i = 0; i < group->observations->len; i++) {
         const LabObservation *one = group->observations->pdata[i];
-        json_t *value = lab_json_member(one->metrics, name);
-        double number = json_number_value(value);
+        LabTime time = {.crashed = one->time_to_crash_ms >= 0};
 
-        if (json_is_number(value) && isfinite(number))
-            g_array_append_val(values, number);
+        if (!is_usable(one))
+            continue;
+        time.time = (double)(time.crashed ? one->time_to_crash_ms : one->exposed_ms);
+        if (time.time < 0 || (is_bad(one->outcome) && !time.crashed))
+            return NULL;
+        g_array_append_val(times, time);
     }
-    if (values->len)
-        json_object_set_new(group->metrics, name, json_real(median(values)));
+    return times->len ? g_steal_pointer(&times) : NULL;
+}
+
+static void
+collect_columns(LabGroup *group)
+{
+    g_autoptr(GHashTable) by_name = g_hash_table_new(NULL, NULL); /* names are interned */
+
+    for (guint i = 0; i < group->observations->len; i++) {
+        const LabObservation *one = group->observations->pdata[i];
+
+        for (guint j = 0; j < one->n_values && !one->suspect; j++) {
+            LabColumn *column = g_hash_table_lookup(by_name, one->metrics[j].name);
+
+            if (!column) {
+                column = g_new0(LabColumn, 1);
+                column->name = one->metrics[j].name;
+                column->vmstat = j >= one->n_metrics;
+                column->values = g_array_new(FALSE, FALSE, sizeof(double));
+                g_hash_table_insert(by_name, (char *)column->name, column);
+                g_ptr_array_add(group->columns, column);
+            }
+            g_array_append_val(column->values, one->metrics[j].value);
+        }
+    }
 }
 
 static void
@@ -164,32 +234,33 @@ set_medians(LabGroup *group)
     g_autoptr(GArray) times = g_array_new(FALSE, FALSE, sizeof(double));
 
     group->metrics = json_object();
+    for (guint i = 0; i < group->columns->len; i++) {
+        const LabColumn *column = group->columns->pdata[i];
+
+        if (!column->vmstat)
+            json_object_set_new(group->metrics, column->name, json_real(median(column->values)));
+    }
     for (guint i = 0; i < group->observations->len; i++) {
         const LabObservation *one = group->observations->pdata[i];
-        const char *name;
-        json_t *value;
+        double time = (double)one->time_to_crash_ms;
 
-        if (one->time_to_crash_ms >= 0) {
-            double time = (double)one->time_to_crash_ms;
-
+        if (one->time_to_crash_ms >= 0)
             g_array_append_val(times, time);
-        }
-        if (!one->metrics)
-            continue;
-        json_object_foreach (one->metrics, name, value)
-            if (!json_object_get(group->metrics, name))
-                set_median(group, name);
     }
     if (times->len)
         group->time_to_crash_ms = (gint64)median(times);
 }
 
 void
-lab_group_settle(LabGroup *group)
+lab_group_settle(LabGroup *group, double confidence)
 {
     for (guint i = 0; i < group->observations->len; i++)
         count(group, group->observations->pdata[i]);
+    group->share = lab_clopper_pearson(group->bad, group->usable, confidence);
+    group->bound = lab_share_bound(group->bad, group->usable, confidence);
+    group->times = times_of(group);
     group->typical = typical(group);
+    collect_columns(group);
     set_medians(group);
 }
 
@@ -205,7 +276,7 @@ LabOutcome
 lab_group_outcome_value(const LabGroup *group)
 {
     if (!group->usable)
-        return group->not_reached ? LAB_OUTCOME_INCONCLUSIVE : LAB_OUTCOME_NONE;
+        return group->not_reached || group->suspect ? LAB_OUTCOME_INCONCLUSIVE : LAB_OUTCOME_NONE;
     if (group->bad)
         return group->typical->outcome;
     return LAB_OUTCOME_PASS;
@@ -216,6 +287,8 @@ lab_group_outcome(const LabGroup *group)
 {
     LabOutcome outcome = lab_group_outcome_value(group);
 
+    if (outcome == LAB_OUTCOME_INCONCLUSIVE && group->suspect > group->not_reached)
+        return g_strdup_printf("suspect %u of %u", group->suspect, group->total);
     if (outcome == LAB_OUTCOME_INCONCLUSIVE)
         return g_strdup_printf("not reached in %u of %u", group->not_reached, group->total);
     if (outcome == LAB_OUTCOME_NONE)
@@ -245,4 +318,16 @@ lab_number_text(double value)
         g_string_append_c(text, digits[i]);
     }
     return g_string_free(text, FALSE);
+}
+
+char *
+lab_share_text(double share)
+{
+    double percent = share * 100;
+
+    if (percent > 0 && percent < 1)
+        return g_strdup_printf("%.2g %%", percent);
+    if (percent > 99 && percent < 100)
+        return g_strdup_printf("%.4g %%", percent);
+    return g_strdup_printf("%.0f %%", percent);
 }

@@ -2,6 +2,9 @@
 /* Cells as the comparison sees them. */
 #include "lab-analysis.h"
 
+#include <math.h>
+#include <string.h>
+
 #include "lab-error.h"
 #include "lab-json.h"
 
@@ -20,6 +23,7 @@ lab_observation_new(const char *cell, const char *kernel, const char *release, c
     observation->repetition = repetition;
     observation->alternatives = g_new0(char *, 1);
     observation->time_to_crash_ms = -1;
+    observation->exposed_ms = -1;
     return observation;
 }
 
@@ -40,8 +44,71 @@ lab_observation_free(LabObservation *observation)
     g_free(observation->k0);
     g_free(observation->k1);
     lab_crash_trace_free(observation->trace);
-    json_decref(observation->metrics);
+    g_free(observation->metrics);
     g_free(observation);
+}
+
+/* Finite numbers of 'object', with 'prefix' before their names. */
+static void
+add_metrics(GArray *metrics, const json_t *object, const char *prefix)
+{
+    const char *name;
+    json_t *value;
+
+    json_object_foreach ((json_t *)object, name, value) {
+        g_autofree char *whole = g_strconcat(prefix, name, NULL);
+        LabMetric metric = {.value = json_number_value(value)};
+
+        if (!json_is_number(value) || !isfinite(metric.value))
+            continue;
+        metric.name = g_intern_string(whole);
+        g_array_append_val(metrics, metric);
+    }
+}
+
+static void
+set_metrics(LabObservation *observation, const json_t *result)
+{
+    GArray *metrics = g_array_new(FALSE, FALSE, sizeof(LabMetric));
+
+    add_metrics(metrics, lab_json_member(result, "metrics"), "");
+    observation->n_metrics = metrics->len;
+    add_metrics(metrics, lab_json_member(result, "vmstat"), "vmstat.");
+    observation->n_values = metrics->len;
+    observation->metrics = (LabMetric *)(void *)g_array_free(metrics, FALSE);
+}
+
+/* How long the stressor ran; -1: not known. */
+static gint64
+exposed_ms(const json_t *result)
+{
+    json_t *phases = lab_json_member(result, "phases");
+    json_t *phase;
+    gsize i;
+
+    json_array_foreach (phases, i, phase)
+        if (g_strcmp0(lab_json_string(phase, "name"), "run") == 0)
+            return lab_json_int(phase, "duration_ms", -1);
+    return -1;
+}
+
+/* facts.suspect says why: a word, a list or an object; or just true. */
+static gboolean
+is_suspect(const json_t *result)
+{
+    const json_t *suspect = lab_json_member(lab_json_member(result, "facts"), "suspect");
+
+    return json_is_true(suspect) || json_is_string(suspect) || json_array_size(suspect) > 0 ||
+           json_object_size(suspect) > 0;
+}
+
+double
+lab_observation_metric(const LabObservation *observation, const char *name)
+{
+    for (guint i = 0; i < observation->n_values; i++)
+        if (strcmp(observation->metrics[i].name, name) == 0)
+            return observation->metrics[i].value;
+    return NAN;
 }
 
 void
@@ -49,7 +116,6 @@ lab_observation_set_result(LabObservation *observation, const json_t *result)
 {
     const json_t *crash = lab_json_member(result, "crash");
     const json_t *signature = lab_json_member(crash, "signature");
-    json_t *metrics = lab_json_member(result, "metrics");
 
     if (!result)
         return;
@@ -67,11 +133,14 @@ lab_observation_set_result(LabObservation *observation, const json_t *result)
     observation->time_to_crash_ms = lab_json_int(result, "time_to_crash_ms", -1);
     /* A pass without it is worth nothing; a recipe without a condition has null here. */
     observation->reached = lab_json_bool(lab_json_member(result, "reached"), "held", TRUE);
+    observation->suspect = is_suspect(result);
     /* What a failed lab measured is no measurement. */
-    if (observation->state != LAB_STATE_RAN)
+    if (observation->state != LAB_STATE_RAN) {
         observation->time_to_crash_ms = -1;
-    else if (json_is_object(metrics))
-        observation->metrics = json_incref(metrics);
+        return;
+    }
+    observation->exposed_ms = exposed_ms(result);
+    set_metrics(observation, result);
 }
 
 GPtrArray *

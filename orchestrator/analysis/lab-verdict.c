@@ -1,237 +1,131 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The rule that turns two groups into a verdict, and its words. */
+/* The rule that turns two groups and their tests into a verdict. */
+#include <math.h>
+
 #include "lab-analysis-private.h"
 
-#include <math.h>
-#include <string.h>
-
-#include "lab-config.h"
-#include "lab-json.h"
-#include "lab-log.h"
+/* Nobody makes more runs than that to settle one comparison. */
+#define MORE_RUNS_MAX 10000
 
 const char *
 lab_verdict_name(LabVerdict verdict)
 {
     static const char *const names[] = {
-        "same-pass",   "fixed",          "regressed",   "still-same-crash", "still-different-crash",
-        "still-fails", "not-comparable", "inconclusive"};
+        "same-pass", "fixed",        "regressed",   "still-same-crash", "still-different-crash",
+        "new-crash", "rate-changed", "still-fails", "not-comparable",   "inconclusive"};
 
     g_return_val_if_fail(verdict < G_N_ELEMENTS(names), NULL);
     return names[verdict];
 }
 
-/* Why a side says nothing. g_free. */
-static char *
-silence(const LabGroup *group, const char *side)
+/* No cell, or the kernel lacks what the recipe needs. */
+static gboolean
+is_unable(const LabGroup *group)
 {
-    const LabObservation *first = group->total ? group->observations->pdata[0] : NULL;
-    const char *why = first && first->why ? first->why : NULL;
-
-    if (!first)
-        return g_strdup_printf("the %s has no such cell", side);
-    if (group->skipped)
-        return g_strdup_printf("the %s was skipped%s%s", side, why ? ": " : "", why ? why : "");
-    if (group->infra)
-        return g_strdup_printf("the lab failed on the %s%s%s", side, why ? ": " : "",
-                               why ? why : "");
-    return g_strdup_printf("the %s has no result yet", side);
+    return group->total == group->skipped;
 }
 
-double
-lab_analysis_threshold(void)
+/* What was not provoked was not fixed, and what may be the lab's doing is no outcome. */
+static gboolean
+says_nothing(const LabGroup *group)
 {
-    static gsize once = 0;
-    static double threshold = LAB_CRASH_THRESHOLD;
-
-    if (g_once_init_enter(&once)) {
-        g_autoptr(GError) error = NULL;
-        LabConfig config;
-
-        if (lab_config_load(&config, &error))
-            threshold = config.similarity_threshold;
-        else
-            lab_warn("%s", error->message);
-        g_once_init_leave(&once, 1);
-    }
-    return threshold;
+    return group->usable == 0 ||
+           (!group->bad && group->not_reached + group->suspect >= group->usable);
 }
 
-/* The traces of a group's crashes, borrowed. */
-static GPtrArray *
-crash_traces(const LabGroup *group)
+static gboolean
+both_end_alike(const LabComparison *comparison)
 {
-    GPtrArray *traces = g_ptr_array_new();
+    return comparison->baseline->typical->outcome == comparison->candidate->typical->outcome;
+}
 
-    for (guint i = 0; i < group->observations->len; i++) {
-        const LabObservation *one = group->observations->pdata[i];
+/* Of two sides that are bad in the same way. */
+static gboolean
+candidate_is_worse(const LabComparison *comparison)
+{
+    const LabGroup *a = comparison->baseline;
+    const LabGroup *b = comparison->candidate;
 
-        if (one->state == LAB_STATE_RAN && one->outcome == LAB_OUTCOME_CRASH && one->trace)
-            g_ptr_array_add(traces, one->trace);
-    }
-    return traces;
+    if (comparison->fisher.two_sided <= comparison->log_rank.p || isnan(comparison->log_rank.p))
+        return (guint64)b->bad * a->usable > (guint64)a->bad * b->usable;
+    return a->bad < comparison->log_rank.expected_a;
 }
 
 static LabVerdict
-compare_crashes(const LabGroup *baseline, const LabGroup *candidate, char **why,
-                LabCrashMatch **match)
+judge_crashes(LabComparison *comparison, gboolean changed, double alpha)
 {
-    g_autoptr(GPtrArray) a = crash_traces(baseline);
-    g_autoptr(GPtrArray) b = crash_traces(candidate);
+    const LabNewCrash *crashes = &comparison->crashes;
 
-    *match = lab_crash_match_new_named(a, "the baseline", b, "the candidate",
-                                       lab_analysis_threshold(), NULL);
-    *why = g_strdup_printf("both crash; %s", (*match)->why);
-    if ((*match)->verdict == LAB_CRASH_SAME)
-        return LAB_VERDICT_STILL_SAME_CRASH;
-    if ((*match)->verdict == LAB_CRASH_DIFFERENT)
-        return LAB_VERDICT_STILL_DIFFERENT_CRASH;
+    if (crashes->new_runs) {
+        comparison->settled = crashes->q <= alpha;
+        comparison->worse = crashes->old_runs && comparison->settled;
+        return crashes->old_runs ? LAB_VERDICT_NEW_CRASH : LAB_VERDICT_STILL_DIFFERENT_CRASH;
+    }
+    if (!crashes->old_runs)
+        return LAB_VERDICT_INCONCLUSIVE;
+    comparison->settled = TRUE;
+    comparison->worse = changed && candidate_is_worse(comparison);
+    return changed ? LAB_VERDICT_RATE_CHANGED : LAB_VERDICT_STILL_SAME_CRASH;
+}
+
+static LabVerdict
+judge_both_bad(LabComparison *comparison, gboolean changed, double alpha)
+{
+    if (comparison->match)
+        return judge_crashes(comparison, changed, alpha);
+    comparison->settled = TRUE;
+    if (!changed || !both_end_alike(comparison))
+        return LAB_VERDICT_STILL_FAILS;
+    comparison->worse = candidate_is_worse(comparison);
+    return LAB_VERDICT_RATE_CHANGED;
+}
+
+static LabVerdict
+judge_one_bad(LabComparison *comparison, gboolean changed, double alpha)
+{
+    const LabGroup *a = comparison->baseline;
+    const LabGroup *b = comparison->candidate;
+    /* Among many comparisons p has to be smaller than alpha. */
+    double needed = comparison->q > 0 ? alpha * comparison->p / comparison->q : alpha;
+
+    comparison->leaning = a->bad ? LAB_VERDICT_FIXED : LAB_VERDICT_REGRESSED;
+    comparison->settled = changed;
+    comparison->worse = changed && b->bad;
+    if (changed)
+        return comparison->leaning;
+    comparison->more_runs =
+        lab_fisher_more_runs(a->bad, a->usable, b->bad, b->usable, needed, MORE_RUNS_MAX);
+    if (comparison->more_runs == G_MAXUINT)
+        comparison->more_runs = 0;
     return LAB_VERDICT_INCONCLUSIVE;
 }
 
 static LabVerdict
-both_bad(const LabGroup *baseline, const LabGroup *candidate, char **why, LabCrashMatch **match)
-{
-    const char *a = lab_outcome_name(baseline->typical->outcome);
-    const char *b = lab_outcome_name(candidate->typical->outcome);
-
-    if (baseline->crashes && candidate->crashes)
-        return compare_crashes(baseline, candidate, why, match);
-    if (strcmp(a, b) == 0)
-        *why = g_strdup_printf("both end in %s", a);
-    else
-        *why = g_strdup_printf("%s became %s", a, b);
-    return LAB_VERDICT_STILL_FAILS;
-}
-
-LabVerdict
-lab_verdict_of(const LabGroup *baseline, const LabGroup *candidate, char **why,
-               LabCrashMatch **match)
-{
-    const LabGroup *groups[] = {baseline, candidate};
-    static const char *const sides[] = {"baseline", "candidate"};
-
-    *match = NULL;
-    for (gsize i = 0; i < 2; i++) {
-        const LabGroup *group = groups[i];
-
-        if (group->usable + group->not_reached == 0) {
-            *why = silence(group, sides[i]);
-            return LAB_VERDICT_NOT_COMPARABLE;
-        }
-    }
-    for (gsize i = 0; i < 2; i++) {
-        const LabGroup *group = groups[i];
-
-        /* What was not provoked was not fixed. */
-        if (group->usable == 0 || (!group->bad && group->not_reached >= group->usable)) {
-            *why = g_strdup_printf("%u of %u runs of the %s did not reach what the recipe provokes",
-                                   group->not_reached, group->total, sides[i]);
-            return LAB_VERDICT_INCONCLUSIVE;
-        }
-    }
-    if (baseline->bad && candidate->bad)
-        return both_bad(baseline, candidate, why, match);
-    *why = g_strdup_printf("baseline bad in %u of %u runs, candidate in %u of %u", baseline->bad,
-                           baseline->usable, candidate->bad, candidate->usable);
-    if (!baseline->bad && !candidate->bad)
-        return LAB_VERDICT_SAME_PASS;
-    if (!baseline->bad)
-        return LAB_VERDICT_REGRESSED;
-    return baseline->bad == baseline->usable ? LAB_VERDICT_FIXED : LAB_VERDICT_INCONCLUSIVE;
-}
-
-/* --- words --- */
-
-/* "stall_ms 31 204 → 14", for each metric that both sides have. */
-static void
-append_metrics(GString *text, const LabComparison *comparison)
-{
-    const char *name;
-    json_t *value;
-
-    json_object_foreach (comparison->candidate->metrics, name, value) {
-        double before = lab_group_metric(comparison->baseline, name);
-        g_autofree char *from = NULL;
-        g_autofree char *to = NULL;
-
-        if (isnan(before) || !g_str_has_suffix(name, "_ms"))
-            continue;
-        from = lab_number_text(before);
-        to = lab_number_text(json_number_value(value));
-        g_string_append_printf(text, "; %s %s → %s", name, from, to);
-    }
-}
-
-/* "INFO: task hung in f (3 of 3)", "pass (3 of 3)". */
-static void
-append_side(GString *text, const LabGroup *group)
-{
-    const char *title =
-        group->bad && group->typical->outcome == LAB_OUTCOME_CRASH ? group->typical->title : NULL;
-
-    if (title) {
-        g_string_append_printf(text, "%s (%u of %u)", title, group->bad, group->usable);
-    } else {
-        LabOutcome outcome = lab_group_outcome_value(group);
-
-        g_string_append_printf(text, "%s (%u of %u)", lab_outcome_name(outcome),
-                               outcome == LAB_OUTCOME_PASS ? group->usable : group->bad,
-                               group->usable);
-    }
-}
-
-static const char *
-verb_of(LabVerdict verdict)
-{
-    switch (verdict) {
-    case LAB_VERDICT_SAME_PASS:
-        return "passes as";
-    case LAB_VERDICT_FIXED:
-        return "fixes";
-    case LAB_VERDICT_REGRESSED:
-        return "regresses from";
-    case LAB_VERDICT_STILL_SAME_CRASH:
-        return "crashes the same way as";
-    case LAB_VERDICT_STILL_DIFFERENT_CRASH:
-        return "crashes in another way than";
-    case LAB_VERDICT_STILL_FAILS:
-        return "still fails as";
-    case LAB_VERDICT_NOT_COMPARABLE:
-        return "cannot be compared with";
-    case LAB_VERDICT_INCONCLUSIVE:
-        break;
-    }
-    return "says nothing certain against";
-}
-
-char *
-lab_comparison_sentence(const LabComparison *comparison)
+judge(LabComparison *comparison, double alpha)
 {
     const LabGroup *a = comparison->baseline;
     const LabGroup *b = comparison->candidate;
-    const char *verb = verb_of(comparison->verdict);
-    GString *text = g_string_new(NULL);
+    gboolean changed = comparison->q <= alpha;
 
-    if (comparison->kind == LAB_COMPARE_VARIANTS)
-        g_string_printf(text, "%s on %s: variant %s %s %s", b->recipe, b->release, b->variant, verb,
-                        a->variant);
-    else if (comparison->kind == LAB_COMPARE_KERNELS)
-        g_string_printf(text, "%s/%s: kernel %s %s %s", b->recipe, b->variant, b->release, verb,
-                        a->release);
-    else
-        g_string_printf(text, "%s/%s on %s: the second run %s the first", b->recipe, b->variant,
-                        b->release, verb);
-    g_string_append(text, ": ");
-    if (comparison->verdict == LAB_VERDICT_NOT_COMPARABLE ||
-        comparison->verdict == LAB_VERDICT_INCONCLUSIVE) {
-        g_string_append(text, comparison->why);
-    } else {
-        append_side(text, a);
-        g_string_append(text, " → ");
-        append_side(text, b);
-        if (comparison->match && comparison->match->verdict != LAB_CRASH_SAME)
-            g_string_append_printf(text, "; %s", comparison->match->why);
-    }
-    append_metrics(text, comparison);
-    return g_string_free(text, FALSE);
+    if (is_unable(a) || is_unable(b))
+        return LAB_VERDICT_NOT_COMPARABLE;
+    if (says_nothing(a) || says_nothing(b))
+        return LAB_VERDICT_INCONCLUSIVE;
+    if (a->bad && b->bad)
+        return judge_both_bad(comparison, changed, alpha);
+    if (a->bad || b->bad)
+        return judge_one_bad(comparison, changed, alpha);
+    comparison->settled = lab_fisher_exact(0, a->usable, b->usable, b->usable).two_sided <= alpha;
+    return LAB_VERDICT_SAME_PASS;
+}
+
+void
+lab_comparison_judge(LabComparison *comparison, double confidence)
+{
+    comparison->leaning = LAB_VERDICT_INCONCLUSIVE;
+    comparison->verdict = judge(comparison, 1 - confidence);
+    if (comparison->verdict != LAB_VERDICT_INCONCLUSIVE)
+        comparison->leaning = LAB_VERDICT_INCONCLUSIVE;
+    comparison->why = lab_comparison_why(comparison, confidence);
+    comparison->sentence = lab_comparison_sentence(comparison);
 }

@@ -18,6 +18,7 @@ static const LabOption options[] = {
     {"baseline", 'b', LAB_OPTION_STRING, "KERNEL",
      "compare kernels against this one (default: the first of the matrix)",
      .hint = LAB_HINT_KERNEL},
+    {"confidence", 'c', LAB_OPTION_STRING, "PERCENT", "how sure a verdict has to be (default: 95)"},
     {NULL},
 };
 
@@ -54,12 +55,13 @@ cmd_report(LabCli *cli, GError **error)
     const char *output = lab_cli_string(cli, "output");
     const LabReportFormat *format = choose_format(lab_cli_string(cli, "format"), output);
     g_autoptr(LabRun) run = lab_run_open(cli->paths->data, cli->args[0], error);
+    double confidence = LAB_ANALYSIS_CONFIDENCE;
     g_autoptr(LabReport) report = NULL;
     g_autoptr(GString) text = g_string_new(NULL);
 
-    if (!run)
+    if (!run || !lab_confidence_parse(lab_cli_string(cli, "confidence"), &confidence, error))
         return LAB_EXIT_CONFIG;
-    report = lab_report_new(run, lab_cli_string(cli, "baseline"), error);
+    report = lab_report_new(run, lab_cli_string(cli, "baseline"), confidence, error);
     if (!report)
         return LAB_EXIT_CONFIG;
     report->color = cli->color && !output;
@@ -82,7 +84,7 @@ const LabVerb lab_verb_report = {
     .synopsis = "RUN",
     .description =
         "Prints what differs between variants and between kernels, the matrix of outcomes, and "
-        "what is known of each cell. The verdicts follow a plain rule: " LAB_ANALYSIS_RULE ".",
+        "what is known of each cell. The verdicts are those of 'kreglab compare'.",
     .min_args = 1,
     .max_args = 1,
     .options = {options},

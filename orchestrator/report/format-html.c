@@ -133,6 +133,7 @@ put_environment(const LabReport *report, GString *out)
 static gboolean
 write_html(const LabReport *report, GString *out, GError **error)
 {
+    g_autofree char *rule = lab_analysis_rule(report->analysis);
     g_autoptr(GBytes)
         style = g_resource_lookup_data(lab_report_get_resource(), "/kreglab/report/report.css",
                                        G_RESOURCE_LOOKUP_FLAGS_NONE, error);
@@ -149,9 +150,9 @@ write_html(const LabReport *report, GString *out, GError **error)
     lab_html_cells(report, out);
     put_environment(report, out);
     lab_html(out,
-             "</main>\n<footer><p>Made by kreglab %s. Verdicts follow a plain rule: "
-             "<strong>" LAB_ANALYSIS_RULE "</strong>.</p></footer>\n</body>\n</html>\n",
-             KREGLAB_VERSION);
+             "</main>\n<footer><p>Made by kreglab %s. How: "
+             "<strong>%s</strong>.</p></footer>\n</body>\n</html>\n",
+             KREGLAB_VERSION, rule);
     return TRUE;
 }
 

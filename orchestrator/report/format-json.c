@@ -125,6 +125,7 @@ write_json(const LabReport *report, GString *out, GError **error)
 {
     g_autoptr(json_t) root = NULL;
     json_t *cells = json_array();
+    g_autofree char *rule = lab_analysis_rule(report->analysis);
     json_t *host = lab_json_member(lab_run_info(report->run), "host");
     char *text;
 
@@ -132,12 +133,13 @@ write_json(const LabReport *report, GString *out, GError **error)
         "{s:i, s:s, s:o, s:s, s:o, s:s, s:s, s:o, s:o}", "schema_version", LAB_REPORT_SCHEMA, "run",
         lab_run_id(report->run), "title", lab_json_text(lab_run_title(report->run)), "created",
         lab_run_created(report->run), "directory", lab_json_text(lab_run_directory(report->run)),
-        "kreglab", KREGLAB_VERSION, "rule", LAB_ANALYSIS_RULE, "baseline_kernel",
+        "kreglab", KREGLAB_VERSION, "rule", rule, "baseline_kernel",
         lab_json_text(report->analysis->baseline_kernel), "counts", counts_to_json(report));
     for (guint i = 0; i < report->cells->len; i++)
         json_array_append_new(cells, cell_to_json(report, report->cells->pdata[i]));
     json_object_set_new(root, "cells", cells);
     json_object_set_new(root, "crashes", crashes_to_json(report));
+    json_object_set_new(root, "confidence", json_real(report->analysis->confidence));
     json_object_set_new(root, "comparisons", lab_analysis_to_json(report->analysis));
     json_object_set_new(root, "environment",
                         json_pack("{s:o, s:O}", "host", host ? json_incref(host) : json_object(),

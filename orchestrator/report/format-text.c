@@ -114,6 +114,10 @@ put_comparisons(const LabReport *report, GString *out, LabComparisonKind kind, c
         g_string_append(out, "  ");
         put(report, out, lab_verdict_name(one->verdict), lab_verdict_name(one->verdict), 23);
         put_wrapped(report, out, one->sentence, 25, 25);
+        if (!strstr(one->sentence, one->why)) {
+            g_string_append_printf(out, "%*s", 25, "");
+            put_wrapped(report, out, one->why, 25, 25);
+        }
     }
     if (same)
         g_string_append_printf(out, "  no difference in %u of %u comparisons\n", same, n);
@@ -363,6 +367,8 @@ put_crashes(const LabReport *report, GString *out)
 static gboolean
 write_text(const LabReport *report, GString *out, GError **error)
 {
+    g_autofree char *rule = lab_analysis_rule(report->analysis);
+
     g_string_append_printf(out, "run %s  ", lab_run_id(report->run));
     put(report, out, NULL, lab_run_title(report->run), 0);
     g_string_append_printf(out, "  %s\n", lab_run_created(report->run));
@@ -370,7 +376,7 @@ write_text(const LabReport *report, GString *out, GError **error)
     put_comparisons(report, out, LAB_COMPARE_VARIANTS, "Between variants");
     put_comparisons(report, out, LAB_COMPARE_KERNELS, "Between kernels");
     if (report->analysis->comparisons->len)
-        g_string_append(out, "  (" LAB_ANALYSIS_RULE ")\n");
+        g_string_append_printf(out, "  (%s)\n", rule);
     heading(report, out, "Matrix");
     put_matrix(report, out);
     put_crashes(report, out);

@@ -20,6 +20,10 @@ verdict_sign(LabVerdict verdict)
         return "✓";
     case LAB_VERDICT_REGRESSED:
         return "✗";
+    case LAB_VERDICT_NEW_CRASH:
+        return "+";
+    case LAB_VERDICT_RATE_CHANGED:
+        return "±";
     case LAB_VERDICT_STILL_DIFFERENT_CRASH:
         return "≠";
     case LAB_VERDICT_SAME_PASS:
@@ -83,8 +87,7 @@ put_row(GString *out, const LabComparison *one)
     put_side(out, one->candidate);
     g_string_append(out, "</td><td>");
     put_metrics(out, one);
-    if (one->verdict == LAB_VERDICT_INCONCLUSIVE || one->verdict == LAB_VERDICT_NOT_COMPARABLE)
-        lab_html(out, "<span class=\"dim\">%s</span>", one->why);
+    lab_html(out, "<span class=\"dim\">%s</span>", one->why);
     g_string_append(out, "</td></tr>\n");
 }
 
@@ -99,6 +102,7 @@ put_sentences(const LabReport *report, GString *out, LabComparisonKind kind)
 
         if (one->kind != kind ||
             (one->verdict != LAB_VERDICT_FIXED && one->verdict != LAB_VERDICT_REGRESSED &&
+             one->verdict != LAB_VERDICT_NEW_CRASH && one->verdict != LAB_VERDICT_RATE_CHANGED &&
              one->verdict != LAB_VERDICT_STILL_DIFFERENT_CRASH))
             continue;
         if (n++ == 0)
@@ -166,8 +170,10 @@ lab_html_differs(const LabReport *report, GString *out)
          "Kernels that behave alike"},
     };
 
+    g_autofree char *rule = lab_analysis_rule(report->analysis);
+
     g_string_append(out, "<section id=\"differs\">\n<h2>What differs</h2>\n");
-    lab_html(out, "<p class=\"dim\">Rule: %s. Baseline kernel: %s.</p>\n", LAB_ANALYSIS_RULE,
+    lab_html(out, "<p class=\"dim\">Rule: %s. Baseline kernel: %s.</p>\n", rule,
              report->analysis->baseline_kernel
                  ? lab_report_release(report, report->analysis->baseline_kernel)
                  : "none");

@@ -79,12 +79,9 @@ metric_names(const LabReport *report)
 
     for (guint i = 0; i < report->cells->len; i++) {
         const LabReportCell *cell = report->cells->pdata[i];
-        const char *name;
-        json_t *value;
 
-        if (!cell->observation->metrics)
-            continue;
-        json_object_foreach (cell->observation->metrics, name, value) {
+        for (guint k = 0; k < cell->observation->n_metrics; k++) {
+            const char *name = cell->observation->metrics[k].name;
             gboolean known = FALSE;
 
             for (guint j = 0; j < names->len && !known; j++)
@@ -104,10 +101,9 @@ put_metric(const LabReport *report, const char *name, GString *out)
 
     for (guint i = 0; i < report->cells->len; i++) {
         const LabReportCell *cell = report->cells->pdata[i];
-        json_t *value = lab_json_member(cell->observation->metrics, name);
-        double number = json_number_value(value);
+        double number = lab_observation_metric(cell->observation, name);
 
-        if (!json_is_number(value) || !isfinite(number) || number < 0)
+        if (isnan(number) || number < 0)
             continue;
         add_dot(report, dots, cell, number, " ms");
         low = MIN(low, MAX(number, 0.01));

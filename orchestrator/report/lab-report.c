@@ -134,7 +134,7 @@ read_facts(LabReport *report, const json_t *result)
 }
 
 LabReport *
-lab_report_new(LabRun *run, const char *baseline_kernel, GError **error)
+lab_report_new(LabRun *run, const char *baseline_kernel, double confidence, GError **error)
 {
     g_autoptr(LabReport) report = g_new0(LabReport, 1);
     g_autoptr(GHashTable) journal = NULL;
@@ -149,7 +149,7 @@ lab_report_new(LabRun *run, const char *baseline_kernel, GError **error)
     observations = lab_analysis_read_run(run, error);
     if (!observations)
         return NULL;
-    report->analysis = lab_analysis_new(observations, baseline_kernel, error);
+    report->analysis = lab_analysis_new(observations, baseline_kernel, confidence, error);
     if (!report->analysis)
         return NULL;
     journal = lab_journal_read(run, error);

@@ -65,8 +65,9 @@ typedef struct {
     char *links; /* what stands before "cells/…" in a link: "" or an absolute directory + "/" */
 } LabReport;
 
-/* Reads the run. 'baseline_kernel': as for lab_analysis_new(). */
-LabReport *lab_report_new(LabRun *run, const char *baseline_kernel, GError **error);
+/* Reads the run. 'baseline_kernel', 'confidence': as for lab_analysis_new(). */
+LabReport *
+lab_report_new(LabRun *run, const char *baseline_kernel, double confidence, GError **error);
 void lab_report_free(LabReport *report);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(LabReport, lab_report_free)
 

@@ -52,62 +52,109 @@ add(GPtrArray *list, const char *kernel, const char *variant, gboolean baseline,
     "{'state':'ran','outcome':'crash','crash':{'type':'x','title':'X in f','alternatives':['hang " \
     "in f'],'signature':{'k0':'v1:4444444444444444'}}}"
 
+#define SUSPECT_PASS \
+    "{'state':'ran','outcome':'pass','facts':{'suspect':['the host was short of memory']}}"
+#define SUSPECT_CRASH                                                                             \
+    "{'state':'ran','outcome':'crash','facts':{'suspect':'a neighbour crashed'},'crash':{'type':" \
+    "'gpf','title':'general protection fault in g','signature':{'k0':'v1:2222222222222222'}}}"
+
+static const struct {
+    char letter;
+    const char *result;
+} cells[] = {
+    {'P', PASS},
+    {'H', HUNG},
+    {'O', OTHER},
+    {'E', HUNG_ELSEWHERE},
+    {'S', SAME_BUG_OTHER_CLASS},
+    {'F', FAIL},
+    {'T', TIMEOUT},
+    {'I', INFRA},
+    {'K', SKIPPED},
+    {'N', NOT_REACHED},
+    {'L', LYING_PASS},
+    {'B', BOOT},
+    {'U', SUSPECT_PASS},
+    {'V', SUSPECT_CRASH},
+    {'-', NULL},
+    {'i', "{'state':'infra','outcome':'crash'}"},
+    {'x', "{'state':'nonsense'}"},
+    {'y', "[1,2]"},
+};
+
+static void
+add_cells(GPtrArray *list, const char *kernel, const char *variant, gboolean baseline,
+          const char *letters)
+{
+    for (; *letters; letters++)
+        for (gsize i = 0; i < G_N_ELEMENTS(cells); i++)
+            if (cells[i].letter == *letters)
+                add(list, kernel, variant, baseline, cells[i].result);
+}
+
 typedef struct {
-    const char *baseline[4];
-    const char *candidate[4];
+    const char *baseline, *candidate; /* a letter a run */
     LabVerdict verdict;
-    const char *why; /* a part of the reason, or NULL */
+    const char *why;    /* a part of the reason, or NULL */
+    LabVerdict leaning; /* 0, as of a pair that passes: none */
+    guint more_runs;
 } Row;
 
 static const Row rows[] = {
-    {{PASS}, {PASS}, LAB_VERDICT_SAME_PASS, "0 of 1"},
-    {{HUNG}, {PASS}, LAB_VERDICT_FIXED, "1 of 1"},
-    {{HUNG, HUNG, HUNG}, {PASS, PASS, PASS}, LAB_VERDICT_FIXED, "3 of 3"},
-    {{FAIL}, {PASS}, LAB_VERDICT_FIXED, NULL},
-    {{PASS}, {HUNG}, LAB_VERDICT_REGRESSED, NULL},
-    {{PASS, PASS}, {PASS, OTHER}, LAB_VERDICT_REGRESSED, "1 of 2"},
-    {{PASS}, {BOOT}, LAB_VERDICT_REGRESSED, NULL},
-    {{HUNG}, {HUNG}, LAB_VERDICT_STILL_SAME_CRASH, "K1 meets"},
-    {{HUNG}, {SAME_BUG_OTHER_CLASS}, LAB_VERDICT_STILL_SAME_CRASH, "an alternative meets"},
-    {{HUNG}, {OTHER}, LAB_VERDICT_STILL_DIFFERENT_CRASH, "classes differ"},
-    /* the crash that was seen most often stands for its side */
-    {{HUNG, OTHER, OTHER}, {OTHER}, LAB_VERDICT_STILL_SAME_CRASH, NULL},
-    {{FAIL}, {FAIL}, LAB_VERDICT_STILL_FAILS, "both end in fail"},
-    {{TIMEOUT}, {FAIL}, LAB_VERDICT_STILL_FAILS, "timeout became fail"},
+    {"P", "P", LAB_VERDICT_SAME_PASS, "0 of 1 runs: with 95 % confidence under 95 % of runs fail"},
+    /* four of four against none of four is the least that is no chance at 95 % */
+    {"HHHH", "PPPP", LAB_VERDICT_FIXED,
+     "0 of 4 runs: with 95 % confidence under 53 % of runs crash; the baseline crashed in 4 of 4"},
+    {"FFFF", "PPPP", LAB_VERDICT_FIXED, NULL},
+    {"PPPP", "HHHH", LAB_VERDICT_REGRESSED,
+     "4 of 4 runs: with 95 % confidence 40 % to 100 % of runs crash; the baseline crashed in 0"},
+    {"PPPP", "BBBB", LAB_VERDICT_REGRESSED, NULL},
+    {"PPPPPPPPPPPP", "PPPPPPOOOOOO", LAB_VERDICT_REGRESSED, "6 of 12"},
+    /* fewer prove nothing, and say what is lacking */
+    {"H", "P", LAB_VERDICT_INCONCLUSIVE, "3 more runs of each", LAB_VERDICT_FIXED, 3},
+    {"HHH", "PPP", LAB_VERDICT_INCONCLUSIVE,
+     "0 of 3 runs crash, and 3 of 3 of the baseline: that could be chance (1 in 10); 1 more run of "
+     "each that goes the same way would settle it",
+     LAB_VERDICT_FIXED, 1},
+    {"P", "H", LAB_VERDICT_INCONCLUSIVE, NULL, LAB_VERDICT_REGRESSED, 3},
+    {"PP", "PO", LAB_VERDICT_INCONCLUSIVE, "1 of 2", LAB_VERDICT_REGRESSED, 7},
+    {"HPPP", "PPPP", LAB_VERDICT_INCONCLUSIVE, "could be chance", LAB_VERDICT_FIXED, 14},
+    /* both crash */
+    {"H", "H", LAB_VERDICT_STILL_SAME_CRASH, "K1 meets"},
+    {"H", "S", LAB_VERDICT_STILL_SAME_CRASH, "an alternative meets"},
+    {"H", "O", LAB_VERDICT_STILL_DIFFERENT_CRASH, "classes differ"},
+    {"HOO", "O", LAB_VERDICT_STILL_SAME_CRASH, NULL},
+    {"OOOO", "OOHO", LAB_VERDICT_NEW_CRASH, "there is 'INFO: task hung in f' in 1"},
+    {"OOOOOOOO", "OHHHHHHO", LAB_VERDICT_NEW_CRASH, "none such in 8 runs"},
+    {"HHHHHHHHHHHH", "HPPPPPPPPPPP", LAB_VERDICT_RATE_CHANGED, "1 of 12"},
+    {"HPPPPPPPPPPP", "HHHHHHHHHHHH", LAB_VERDICT_RATE_CHANGED, "the baseline crashed in 1 of 12"},
+    {"FPPPPPPPPPPP", "FFFFFFFFFFFF", LAB_VERDICT_RATE_CHANGED, "the baseline failed in 1 of 12"},
+    {"HHHP", "HPPP", LAB_VERDICT_STILL_SAME_CRASH, NULL},
+    {"F", "F", LAB_VERDICT_STILL_FAILS, "both end in fail"},
+    {"T", "F", LAB_VERDICT_STILL_FAILS, "timeout became fail"},
     /* one trace does not tell hangs apart; three do */
-    {{HUNG}, {HUNG_ELSEWHERE}, LAB_VERDICT_INCONCLUSIVE, "fewer than 3"},
-    {{HUNG, HUNG, HUNG},
-     {HUNG_ELSEWHERE, HUNG_ELSEWHERE, HUNG_ELSEWHERE},
-     LAB_VERDICT_STILL_DIFFERENT_CRASH,
-     NULL},
+    {"H", "E", LAB_VERDICT_INCONCLUSIVE, "fewer than 3"},
+    {"HHH", "EEE", LAB_VERDICT_STILL_DIFFERENT_CRASH, NULL},
     /* what was not provoked was not fixed */
-    {{HUNG}, {NOT_REACHED}, LAB_VERDICT_INCONCLUSIVE, "candidate did not reach"},
-    {{HUNG}, {LYING_PASS}, LAB_VERDICT_INCONCLUSIVE, "candidate did not reach"},
-    {{HUNG}, {PASS, NOT_REACHED}, LAB_VERDICT_INCONCLUSIVE, "1 of 2"},
-    {{NOT_REACHED}, {PASS}, LAB_VERDICT_INCONCLUSIVE, "baseline did not reach"},
-    /* a baseline that fails now and then proves nothing */
-    {{HUNG, PASS}, {PASS, PASS}, LAB_VERDICT_INCONCLUSIVE, "1 of 2"},
-    /* infra and skipped never become a verdict */
-    {{HUNG}, {INFRA}, LAB_VERDICT_NOT_COMPARABLE, "disk full"},
-    {{HUNG}, {SKIPPED}, LAB_VERDICT_NOT_COMPARABLE, "lacks CONFIG_KSM=y"},
-    {{SKIPPED}, {PASS}, LAB_VERDICT_NOT_COMPARABLE, "baseline was skipped"},
-    {{HUNG}, {NULL}, LAB_VERDICT_NOT_COMPARABLE, "no result yet"},
-    {{NOT_REACHED}, {NULL}, LAB_VERDICT_NOT_COMPARABLE, "no result yet"},
-    {{HUNG, INFRA}, {INFRA, PASS}, LAB_VERDICT_FIXED, "1 of 1"},
-    {{PASS}, {"{'state':'infra','outcome':'crash'}"}, LAB_VERDICT_NOT_COMPARABLE, NULL},
-    {{PASS}, {"{'state':'nonsense'}"}, LAB_VERDICT_NOT_COMPARABLE, NULL},
-    {{PASS}, {"[1,2]"}, LAB_VERDICT_NOT_COMPARABLE, NULL},
+    {"HHHH", "NNNN", LAB_VERDICT_INCONCLUSIVE, "candidate did not reach"},
+    {"HHHH", "LLLL", LAB_VERDICT_INCONCLUSIVE, "candidate did not reach"},
+    {"HHHH", "PN", LAB_VERDICT_INCONCLUSIVE, "1 of 2"},
+    {"N", "P", LAB_VERDICT_INCONCLUSIVE, "baseline did not reach"},
+    {"N", "-", LAB_VERDICT_INCONCLUSIVE, "did not reach"},
+    /* suspect runs count for nothing, whatever they say */
+    {"HHHH", "UUUU", LAB_VERDICT_INCONCLUSIVE, "4 of 4 runs of the candidate are suspect"},
+    {"PPPP", "VVVV", LAB_VERDICT_INCONCLUSIVE, "suspect"},
+    {"PPPPP", "PPPPV", LAB_VERDICT_SAME_PASS, "0 of 4"},
+    /* the lab's failures never become a verdict; what cannot run is not comparable */
+    {"H", "I", LAB_VERDICT_INCONCLUSIVE, "the lab failed on the candidate: disk full"},
+    {"H", "-", LAB_VERDICT_INCONCLUSIVE, "no result yet"},
+    {"P", "i", LAB_VERDICT_INCONCLUSIVE, NULL},
+    {"P", "x", LAB_VERDICT_INCONCLUSIVE, NULL},
+    {"P", "y", LAB_VERDICT_INCONCLUSIVE, NULL},
+    {"HHHHI", "IPPPP", LAB_VERDICT_FIXED, "4 of 4"},
+    {"H", "K", LAB_VERDICT_NOT_COMPARABLE, "lacks CONFIG_KSM=y"},
+    {"K", "P", LAB_VERDICT_NOT_COMPARABLE, "baseline was skipped"},
 };
-
-static guint
-count_of(const char *const *results)
-{
-    guint n = 1;
-
-    while (n < 4 && results[n])
-        n++;
-    return n;
-}
 
 static void
 test_verdicts(void)
@@ -116,21 +163,227 @@ test_verdicts(void)
         GPtrArray *list = list_new();
         g_autoptr(LabAnalysis) analysis = NULL;
         const LabComparison *one;
+        LabVerdict leaning = rows[i].leaning ? rows[i].leaning : LAB_VERDICT_INCONCLUSIVE;
 
-        for (guint j = 0; j < count_of(rows[i].baseline); j++)
-            add(list, "6.1", "old", TRUE, rows[i].baseline[j]);
-        for (guint j = 0; j < count_of(rows[i].candidate); j++)
-            add(list, "6.1", "new", FALSE, rows[i].candidate[j]);
-        analysis = lab_analysis_new(list, NULL, NULL);
+        add_cells(list, "6.1", "old", TRUE, rows[i].baseline);
+        add_cells(list, "6.1", "new", FALSE, rows[i].candidate);
+        analysis = lab_analysis_new(list, NULL, 0.95, NULL);
         g_assert_cmpuint(analysis->comparisons->len, ==, 1);
         one = analysis->comparisons->pdata[0];
         g_test_message("row %u: %s: %s", (guint)i, lab_verdict_name(one->verdict), one->why);
         g_assert_cmpstr(lab_verdict_name(one->verdict), ==, lab_verdict_name(rows[i].verdict));
         if (rows[i].why)
             g_assert_nonnull(strstr(one->why, rows[i].why));
-        g_assert_cmpint(lab_analysis_has_regression(analysis), ==,
-                        rows[i].verdict == LAB_VERDICT_REGRESSED);
+        g_assert_cmpstr(lab_verdict_name(one->leaning), ==, lab_verdict_name(leaning));
+        g_assert_cmpuint(one->more_runs, ==, rows[i].more_runs);
+        if (rows[i].verdict == LAB_VERDICT_REGRESSED)
+            g_assert_true(lab_analysis_has_regression(analysis));
+        if (rows[i].verdict == LAB_VERDICT_FIXED || rows[i].verdict == LAB_VERDICT_INCONCLUSIVE)
+            g_assert_false(lab_analysis_has_regression(analysis));
     }
+}
+
+static const LabComparison *
+only(const LabAnalysis *analysis)
+{
+    g_assert_cmpuint(analysis->comparisons->len, ==, 1);
+    return analysis->comparisons->pdata[0];
+}
+
+static LabAnalysis *
+analyse(const char *baseline, const char *candidate, double confidence)
+{
+    GPtrArray *list = list_new();
+
+    add_cells(list, "6.1", "old", TRUE, baseline);
+    add_cells(list, "6.1", "new", FALSE, candidate);
+    return lab_analysis_new(list, NULL, confidence, NULL);
+}
+
+/* What is surer needs more runs; what is worse ends `compare` with 1. */
+static void
+test_confidence(void)
+{
+    g_autoptr(LabAnalysis) sure = analyse("HHHH", "PPPP", 0.99);
+    g_autoptr(LabAnalysis) hardly = analyse("HHH", "PPP", 0.9);
+    g_autoptr(LabAnalysis) worse = analyse("HPPPPPPPPPPP", "HHHHHHHHHHHH", 0.95);
+    g_autoptr(LabAnalysis) better = analyse("HHHHHHHHHHHH", "HPPPPPPPPPPP", 0.95);
+    g_autoptr(LabAnalysis) chance = analyse("OOOO", "OOHO", 0.95);
+    g_autoptr(LabAnalysis) new_one = analyse("OOOOOOOO", "OHHHHHHO", 0.95);
+    g_autoptr(LabAnalysis) pass = analyse("P", "P", 0.95);
+    g_autoptr(LabAnalysis) enough = analyse("PPPP", "PPPP", 0.95);
+    g_autoptr(GError) error = NULL;
+    double confidence = 0.95;
+
+    g_assert_cmpint(only(sure)->verdict, ==, LAB_VERDICT_INCONCLUSIVE);
+    g_assert_cmpuint(only(sure)->more_runs, ==, 1);
+    g_assert_cmpint(only(hardly)->verdict, ==, LAB_VERDICT_FIXED);
+    g_assert_true(lab_analysis_has_regression(worse));
+    g_assert_false(lab_analysis_has_regression(better));
+    g_assert_false(only(chance)->settled);
+    g_assert_false(lab_analysis_has_regression(chance));
+    g_assert_true(only(new_one)->settled);
+    g_assert_true(lab_analysis_has_regression(new_one));
+    g_assert_false(only(pass)->settled);
+    g_assert_true(only(enough)->settled);
+    g_assert_true(lab_confidence_parse("99.5 %", &confidence, NULL));
+    g_assert_cmpfloat_with_epsilon(confidence, 0.995, 1e-12);
+    g_assert_true(lab_confidence_parse("0.9", &confidence, NULL));
+    g_assert_cmpfloat_with_epsilon(confidence, 0.9, 1e-12);
+    g_assert_false(lab_confidence_parse("100", &confidence, &error));
+    g_clear_error(&error);
+    g_assert_false(lab_confidence_parse("sure", &confidence, &error));
+    g_clear_error(&error);
+    g_assert_false(lab_confidence_parse("nan", &confidence, &error));
+}
+
+/* Crashes that come ten times later are another rate, though all runs crash. */
+static void
+test_times(void)
+{
+    GPtrArray *list = list_new();
+    g_autoptr(LabAnalysis) analysis = NULL;
+
+    for (int i = 0; i < 16; i++) {
+        g_autofree char *result = g_strdup_printf(
+            "{'state':'ran','outcome':'crash','time_to_crash_ms':%d,'crash':{'type':'gpf','title':"
+            "'gpf in g','alternatives':[],'signature':{'k0':'v1:2222222222222222'}}}",
+            (i < 8 ? 4000 : 40000) + 100 * i);
+
+        add(list, "6.1", i < 8 ? "old" : "new", i < 8, result);
+    }
+    analysis = lab_analysis_new(list, NULL, 0.95, NULL);
+    g_assert_cmpint(only(analysis)->verdict, ==, LAB_VERDICT_RATE_CHANGED);
+    g_assert_nonnull(strstr(only(analysis)->why, "crashes come later"));
+    g_assert_false(lab_analysis_has_regression(analysis));
+    g_assert_cmpfloat(only(analysis)->log_rank.p, <, 0.001);
+}
+
+static void
+test_metrics(void)
+{
+    GPtrArray *list = list_new();
+    g_autoptr(LabAnalysis) analysis = NULL;
+    const LabMetricTest *stall;
+
+    for (int i = 0; i < 16; i++) {
+        g_autofree char *result =
+            g_strdup_printf("{'state':'ran','outcome':'pass','metrics':{'stall_ms':%d,'text':'x'},"
+                            "'vmstat':{'pgfault':5}}",
+                            i < 8 ? 1000 + i : 10 + i);
+
+        add(list, "6.1", i < 8 ? "old" : "new", i < 8, result);
+    }
+    analysis = lab_analysis_new(list, NULL, 0.95, NULL);
+    g_assert_cmpuint(only(analysis)->metrics->len, ==, 2);
+    stall = only(analysis)->metrics->pdata[0];
+    g_assert_cmpstr(stall->candidate->name, ==, "stall_ms");
+    g_assert_cmpfloat_with_epsilon(stall->test.delta, -1, 1e-9);
+    g_assert_cmpfloat_with_epsilon(stall->test.shift, -982, 1e-9);
+    g_assert_cmpfloat_with_epsilon(stall->test.p, 2.0 / 12870, 1e-9);
+    g_assert_cmpfloat_with_epsilon(stall->q, 4.0 / 12870, 1e-9);
+    stall = only(analysis)->metrics->pdata[1];
+    g_assert_cmpstr(stall->candidate->name, ==, "vmstat.pgfault");
+    g_assert_cmpfloat_with_epsilon(stall->q, 1, 1e-9);
+}
+
+/* One difference that alone would do is chance among twenty comparisons. */
+static void
+test_correction(void)
+{
+    GPtrArray *list = list_new();
+    g_autoptr(LabAnalysis) analysis = NULL;
+    const LabComparison *first;
+
+    for (int i = 0; i < 20; i++) {
+        g_autofree char *kernel = g_strdup_printf("6.%d", i);
+
+        add_cells(list, kernel, "old", TRUE, i ? "PPPOPPPPPPPPO" : "HHHHHHPPPPPPP");
+        add_cells(list, kernel, "new", FALSE, i ? "PPPPPPPPPOPPO" : "PPPPPPPPPPPPP");
+    }
+    analysis = lab_analysis_new(list, NULL, 0.95, NULL);
+    for (guint i = 0; i < analysis->comparisons->len; i++) {
+        const LabComparison *one = analysis->comparisons->pdata[i];
+
+        if (one->leaning != LAB_VERDICT_FIXED || one->kind != LAB_COMPARE_VARIANTS)
+            continue;
+        g_assert_cmpfloat(one->p, <, 0.05);
+        g_assert_cmpfloat(one->q, >, 0.05);
+        g_assert_nonnull(strstr(one->why, "with so many comparisons"));
+    }
+    first = analysis->comparisons->pdata[0];
+    g_assert_cmpstr(lab_verdict_name(first->verdict), !=, "fixed");
+}
+
+/* --- a simulation: nothing changed, and how often something is said to have --- */
+
+#define MATRICES 1000
+
+/* A matrix of ten recipes that crash at rates of 0 to 90 % on both kernels alike. */
+static LabAnalysis *
+toss_matrix(GRand *dice, gboolean changed)
+{
+    GPtrArray *list = list_new();
+
+    for (int recipe = 0; recipe < 10; recipe++) {
+        g_autofree char *variant = g_strdup_printf("v%d", recipe);
+        int n = g_rand_int_range(dice, 3, 15);
+
+        for (int i = 0; i < 2 * n; i++) {
+            double rate = changed && i >= n ? 1 : recipe / 10.0;
+            LabObservation *one = lab_observation_new("c", i < n ? "old" : "new", NULL, "recipe",
+                                                      variant, FALSE, i + 1);
+
+            one->state = LAB_STATE_RAN;
+            one->reached = TRUE;
+            one->outcome = g_rand_double(dice) < rate ? LAB_OUTCOME_FAIL : LAB_OUTCOME_PASS;
+            g_ptr_array_add(list, one);
+        }
+    }
+    return lab_analysis_new(list, "old", 0.95, NULL);
+}
+
+static void
+test_simulation(void)
+{
+    g_autoptr(GRand) dice = g_rand_new_with_seed(20261122);
+    guint regressed = 0, worse = 0, tests = 0, found = 0;
+
+    for (guint i = 0; i < MATRICES; i++) {
+        g_autoptr(LabAnalysis) analysis = toss_matrix(dice, FALSE);
+        gboolean claimed = FALSE, any = FALSE;
+
+        for (guint j = 0; j < analysis->comparisons->len; j++) {
+            const LabComparison *one = analysis->comparisons->pdata[j];
+
+            if (one->kind != LAB_COMPARE_KERNELS) /* variants differ indeed */
+                continue;
+            claimed |= one->verdict == LAB_VERDICT_REGRESSED;
+            any |= one->worse;
+        }
+        regressed += claimed;
+        worse += any;
+        tests += analysis->n_tests;
+    }
+    for (guint i = 0; i < 100; i++) {
+        g_autoptr(LabAnalysis) analysis = toss_matrix(dice, TRUE);
+
+        for (guint j = 0; j < analysis->comparisons->len; j++) {
+            const LabComparison *one = analysis->comparisons->pdata[j];
+
+            if (one->kind == LAB_COMPARE_KERNELS && one->worse) {
+                found++;
+                break;
+            }
+        }
+    }
+    g_test_message("of %d matrices %u with a false 'regressed', %u with anything worse; %u tests; "
+                   "%u of 100 real ones found",
+                   MATRICES, regressed, worse, tests, found);
+    g_assert_cmpuint(tests, >, MATRICES);
+    g_assert_cmpuint(regressed, <=, MATRICES / 20);
+    g_assert_cmpuint(worse, <=, MATRICES / 20);
+    g_assert_cmpuint(found, >=, 95);
 }
 
 /* The baseline is the marked variant, wherever it stands; "A fixes B" is said of the other. */
@@ -141,14 +394,14 @@ test_baseline_variant(void)
     g_autoptr(LabAnalysis) analysis = NULL;
     const LabComparison *one;
 
-    add(list, "6.1", "new", FALSE, PASS);
-    add(list, "6.1", "old", TRUE, HUNG);
-    analysis = lab_analysis_new(list, NULL, NULL);
-    one = analysis->comparisons->pdata[0];
+    add_cells(list, "6.1", "new", FALSE, "PPPP");
+    add_cells(list, "6.1", "old", TRUE, "HHHH");
+    analysis = lab_analysis_new(list, NULL, 0.95, NULL);
+    one = only(analysis);
     g_assert_cmpint(one->verdict, ==, LAB_VERDICT_FIXED);
     g_assert_cmpstr(one->sentence, ==,
-                    "recipe on 6.1: variant new fixes old: INFO: task hung in f (1 of 1) → pass "
-                    "(1 of 1); stall_ms 31\xe2\x80\xaf"
+                    "recipe on 6.1: variant new fixes old: INFO: task hung in f (4 of 4) → pass "
+                    "(4 of 4); stall_ms 31\xe2\x80\xaf"
                     "000 → 12");
 }
 
@@ -160,10 +413,10 @@ test_kernels(void)
     g_autoptr(GError) error = NULL;
     const LabComparison *one;
 
-    add(list, "5.10", "v", TRUE, PASS);
-    add(list, "6.1", "v", TRUE, HUNG);
-    add(list, "6.12", "v", TRUE, PASS);
-    analysis = lab_analysis_new(list, NULL, NULL);
+    add_cells(list, "5.10", "v", TRUE, "PPPPP");
+    add_cells(list, "6.1", "v", TRUE, "HHHHH");
+    add_cells(list, "6.12", "v", TRUE, "PPPPP");
+    analysis = lab_analysis_new(list, NULL, 0.95, NULL);
     g_assert_cmpstr(analysis->baseline_kernel, ==, "5.10");
     g_assert_cmpuint(analysis->comparisons->len, ==, 2);
     one = analysis->comparisons->pdata[0]; /* what asks for a look comes first */
@@ -172,17 +425,16 @@ test_kernels(void)
     g_assert_cmpstr(one->candidate->kernel, ==, "6.1");
 
     list = list_new();
-    add(list, "5.10", "v", TRUE, PASS);
-    add(list, "6.1", "v", TRUE, HUNG);
+    add_cells(list, "5.10", "v", TRUE, "PPPPP");
+    add_cells(list, "6.1", "v", TRUE, "HHHHH");
     g_clear_pointer(&analysis, lab_analysis_free);
-    analysis = lab_analysis_new(list, "6.1", NULL);
-    one = analysis->comparisons->pdata[0];
-    g_assert_cmpint(one->verdict, ==, LAB_VERDICT_FIXED);
-    g_assert_cmpstr(one->candidate->kernel, ==, "5.10");
+    analysis = lab_analysis_new(list, "6.1", 0.95, NULL);
+    g_assert_cmpint(only(analysis)->verdict, ==, LAB_VERDICT_FIXED);
+    g_assert_cmpstr(only(analysis)->candidate->kernel, ==, "5.10");
 
     list = list_new();
     add(list, "5.10", "v", TRUE, PASS);
-    g_assert_null(lab_analysis_new(list, "9.9", &error));
+    g_assert_null(lab_analysis_new(list, "9.9", 0.95, &error));
     g_assert_nonnull(strstr(error->message, "there are: 5.10"));
 }
 
@@ -194,14 +446,35 @@ test_runs(void)
     g_autoptr(LabAnalysis) analysis = NULL;
     g_autoptr(json_t) json = NULL;
 
-    add(first, "6.1", "v", TRUE, HUNG);
+    add_cells(first, "6.1", "v", TRUE, "HHHH");
     add(first, "6.1", "only-here", FALSE, HUNG);
-    add(second, "6.1", "v", TRUE, PASS);
-    analysis = lab_analysis_new_runs(first, second);
-    g_assert_cmpuint(analysis->comparisons->len, ==, 1);
+    add(first, "6.2", "v", TRUE, HUNG);
+    add_cells(second, "6.1", "v", TRUE, "PPPP");
+    add(second, "6.1", "only-there", FALSE, PASS);
+    analysis = lab_analysis_new_runs(first, second, 0.95);
     json = lab_analysis_to_json(analysis);
+    g_assert_cmpuint(json_array_size(json), ==, 4);
     g_assert_cmpstr(lab_json_string(json_array_get(json, 0), "kind"), ==, "runs");
     g_assert_cmpstr(lab_json_string(json_array_get(json, 0), "verdict"), ==, "fixed");
+    for (guint i = 1; i < 4; i++) {
+        g_assert_cmpstr(lab_json_string(json_array_get(json, i), "verdict"), ==, "not-comparable");
+        g_assert_nonnull(strstr(lab_json_string(json_array_get(json, i), "why"), "no such cell"));
+    }
+}
+
+/* Two runs of one kernel each compare these. */
+static void
+test_runs_of_two_kernels(void)
+{
+    GPtrArray *first = list_new();
+    GPtrArray *second = list_new();
+    g_autoptr(LabAnalysis) analysis = NULL;
+
+    add_cells(first, "6.1", "v", TRUE, "PPPP");
+    add_cells(second, "6.2", "v", TRUE, "HHHH");
+    analysis = lab_analysis_new_runs(first, second, 0.95);
+    g_assert_cmpint(only(analysis)->verdict, ==, LAB_VERDICT_REGRESSED);
+    g_assert_nonnull(strstr(only(analysis)->sentence, "6.2 of the second run regresses from 6.1"));
 }
 
 static void
@@ -216,7 +489,7 @@ test_medians(void)
     add(list, "6.1", "v", TRUE, "{'state':'ran','outcome':'pass','metrics':{'stall_ms':'x'}}");
     add(list, "6.1", "v", TRUE, "{'state':'ran','outcome':'pass','metrics':{'stall_ms':20}}");
     add(list, "6.1", "v", TRUE, "{'state':'ran','outcome':'pass','metrics':{'stall_ms':1000}}");
-    analysis = lab_analysis_new(list, NULL, NULL);
+    analysis = lab_analysis_new(list, NULL, 0.95, NULL);
     group = analysis->groups->pdata[0];
     g_assert_cmpfloat_with_epsilon(lab_group_metric(group, "stall_ms"), 25, 1e-9);
     g_assert_cmpfloat_with_epsilon(lab_group_metric(group, "n"), 1, 1e-9);
@@ -255,7 +528,7 @@ test_numbers(void)
 static void
 test_empty(void)
 {
-    g_autoptr(LabAnalysis) analysis = lab_analysis_new(list_new(), NULL, NULL);
+    g_autoptr(LabAnalysis) analysis = lab_analysis_new(list_new(), NULL, 0.95, NULL);
 
     g_assert_nonnull(analysis);
     g_assert_cmpuint(analysis->comparisons->len, ==, 0);
@@ -269,6 +542,12 @@ main(int argc, char **argv)
     g_test_add_func("/analysis/baseline-variant", test_baseline_variant);
     g_test_add_func("/analysis/kernels", test_kernels);
     g_test_add_func("/analysis/runs", test_runs);
+    g_test_add_func("/analysis/runs-of-two-kernels", test_runs_of_two_kernels);
+    g_test_add_func("/analysis/confidence", test_confidence);
+    g_test_add_func("/analysis/times", test_times);
+    g_test_add_func("/analysis/metrics", test_metrics);
+    g_test_add_func("/analysis/correction", test_correction);
+    g_test_add_func("/analysis/simulation", test_simulation);
     g_test_add_func("/analysis/medians", test_medians);
     g_test_add_func("/analysis/numbers", test_numbers);
     g_test_add_func("/analysis/empty", test_empty);

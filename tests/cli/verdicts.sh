@@ -1,0 +1,58 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+# compare: runs with planted regressions, fixes, flakes, failures of the lab and changed crashes get
+# the right verdicts, one by one: between kernels of one run, and between runs of one kernel each.
+set -eu
+# shellcheck source=tests/cli/tap.sh
+. "${SOURCE_ROOT:?}/tests/cli/tap.sh"
+
+"$SOURCE_ROOT/tests/golden/verdicts/make-run" "$KREGLAB_DATA" >"$T/planted"
+both=20260103-030405-0001 old=20260103-030406-00aa new=20260103-030407-00bb
+check=$SOURCE_ROOT/tests/cli/check-schema
+
+# of FILE RECIPE EXPRESSION
+of() {
+    jq -rc --arg r "$2" ".comparisons[] | select(.recipe == \$r) | $3" "$1"
+}
+
+is "kernels of one run: status 1, something got worse" "$(status "$KREGLAB" compare --json $both)" 1
+cp "$T/out" "$T/kernels.json"
+is "two runs: status 1" "$(status "$KREGLAB" compare --json $old $new)" 1
+cp "$T/out" "$T/runs.json"
+ok "$("$check" compare "$T/kernels.json" "$T/runs.json" >"$T/err" 2>&1; echo $?)" "both fit the schema"
+sed 's/^/#   /' "$T/err"
+while read -r recipe verdict settled worse leaning; do
+    for how in kernels runs; do
+        is "$recipe, between $how: $verdict" \
+            "$(of "$T/$how.json" "$recipe" '[.verdict, .settled, .worse, .leaning]')" \
+            "[\"$verdict\",$settled,$worse,$leaning]"
+    done
+done <"$T/planted"
+
+is "a sentence that needs no statistics" "$(of "$T/kernels.json" fix-of-a-race .why)" \
+    "0 of 59 runs: with 95 % confidence under 5 % of runs crash; the baseline crashed in 38 of 40"
+is "what would settle it" "$(of "$T/kernels.json" too-few '[.more_runs > 0, (.why | endswith("would settle it"))]')" \
+    '[true,true]'
+is "why it cannot be compared" "$(of "$T/kernels.json" skipped .why)" \
+    'the candidate was skipped: lacks CONFIG_LAB=y'
+is "the reason is the lab" "$(of "$T/kernels.json" infra .why)" \
+    'the lab failed on the candidate: QEMU ended by itself'
+is "the new crash has its title" "$(of "$T/kernels.json" new-crash .new_crash.titles)" '["WARNING in lab_q"]'
+has "crashes that come later are said to" <(of "$T/kernels.json" later .why) 'crashes come later: after 4'
+is "Fisher's exact test is there" "$(of "$T/kernels.json" steady .tests.fisher_exact.two_sided)" 1
+is "so are the intervals" "$(of "$T/kernels.json" fix '.candidate.share.bound * 1000 | floor')" 139
+is "and the metrics" "$(of "$T/kernels.json" steady '.metrics[0] | [.name, .test, .q > 0.05]')" \
+    '["stall_ms","rank-sum",true]'
+
+is "text: status 1" "$(status "$KREGLAB" compare $old $new)" 1
+has "the kernels of both are named" "$T/out" '^fixed +fix/default: 6.1.0-31-lab of the second run fixes 6.1.0-30-lab'
+has "how it came about" "$T/out" "^\(verdicts at 95 % confidence: Fisher's exact test"
+is "surer: fewer verdicts" \
+    "$("$KREGLAB" compare --json --confidence 99.9999 $both | jq '[.comparisons[] | select(.verdict == "fixed")] | length')" 2
+is "a run against itself: status 0" "$(status "$KREGLAB" compare $both $both)" 0
+is "half sure is too little" "$(status "$KREGLAB" compare -c 30 $both)" 2
+has "says what is allowed" "$T/err" 'between 50 and 99.9999'
+is "reports say the same" \
+    "$("$KREGLAB" report $both -f json | jq -c '[.comparisons[] | [.recipe, .verdict]] | sort')" \
+    "$(jq -c '[.comparisons[] | [.recipe, .verdict]] | sort' "$T/kernels.json")"
+finish
