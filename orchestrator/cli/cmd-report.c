@@ -8,7 +8,8 @@
 #include "lab-file.h"
 #include "lab-report.h"
 
-static const char *const formats[] = {"text", "html", "json", NULL};
+static const char *const formats[] = {"text",  "html", "json",  "markdown",
+                                      "junit", "ktap", "kcidb", NULL};
 
 static const LabOption options[] = {
     {"format", 'f', LAB_OPTION_STRING, "FORMAT",
@@ -25,14 +26,18 @@ static const LabOption options[] = {
 static const LabReportFormat *
 choose_format(const char *format, const char *output)
 {
-    const char *end = output ? strrchr(output, '.') : NULL;
+    const LabReportFormat *found = NULL;
 
     if (format)
         return lab_report_format_find(format);
-    for (const LabReportFormat *const *one = lab_report_formats; end && *one; one++)
-        if (strcmp((*one)->extension, end + 1) == 0)
-            return *one;
-    return lab_report_format_find("text");
+    /* "x.kcidb.json" ends in ".json", too: the longest end counts. */
+    for (const LabReportFormat *const *one = lab_report_formats; output && *one; one++) {
+        g_autofree char *end = g_strconcat(".", (*one)->extension, NULL);
+
+        if (g_str_has_suffix(output, end) && (!found || strlen(end) > strlen(found->extension) + 1))
+            found = *one;
+    }
+    return found ? found : lab_report_format_find("text");
 }
 
 /* A report that does not lie in the run directory names the evidence by its full path. */

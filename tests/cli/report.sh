@@ -13,7 +13,7 @@ run=20260102-030405-d3a0
 version=$("$KREGLAB" --version | awk '{ print $2 }')
 dir=$KREGLAB_DATA/runs/$run
 
-for format in text json html; do
+for format in text json html markdown junit ktap kcidb; do
     is "$format: status 0" "$(status "$KREGLAB" report latest --format "$format")" 0
     sed "s|$KREGLAB_DATA|DATA|g;s|\b${version//./\\.}\b|VERSION|g" "$T/out" >"$T/report.$format"
     if [ "${LAB_TEST_REGENERATE:-}" = 1 ]; then
@@ -62,6 +62,46 @@ has "what came before" "$T/report.text" '^      before  WARNING in lab_w$'
 has "the harmless apart" "$T/report.text" '^      before  out of memory in lab_f \(harmless by itself\)$'
 has "flags in words" "$T/report.text" '^      flags   two CPUs wrote at once; cut off, or lines were dropped$'
 has "the other log" "$T/report.text" "^      but     the console shows 'WARNING in lab_w'\$"
+
+# --- for other systems ---
+ok "$("$check" kcidb-5.3 "$T/report.kcidb" >"$T/err" 2>&1; echo $?)" "KCIDB: fits the published schema"
+sed 's/^/#   /' "$T/err"
+is "the lab's own failures are MISS, what the kernel lacks SKIP" \
+    "$(jq -r '.tests[] | select(.misc.state != "ran") | .misc.state + " " + .status' "$T/report.kcidb" | sort |
+        tr '\n' ' ')" 'infra MISS missing MISS skipped SKIP '
+is "a crash is FAIL, also an expected one" \
+    "$(jq -r '[.tests[] | select(.misc.outcome == "crash") | .status] | unique[]' "$T/report.kcidb")" FAIL
+is "no commit is made up" "$(grep -c git_commit "$T/report.kcidb")" 0
+is "each crash is an issue, each cell with one an incident" \
+    "$(jq -c '[(.issues | length), (.incidents | length), ([.issues[].id] | unique | length)]' "$T/report.kcidb")" '[7,14,7]'
+jq '.tests[0].status = "CRASH"' "$T/report.kcidb" >"$T/broken.json"
+is "another status does not fit" "$(status "$check" kcidb-5.3 "$T/broken.json")" 1
+python3 - "$T/report.junit" >"$T/out" <<'EOP'
+import sys
+import xml.etree.ElementTree as tree
+root = tree.parse(sys.argv[1]).getroot()
+cases = list(root.iter("testcase"))
+for kind in ("failure", "error", "skipped"):
+    print(kind, sum(case.find(kind) is not None for case in cases), end=" ")
+print(root.get("failures"), root.get("errors"), root.get("skipped"), root.get("tests"))
+print(len(cases), len({case.get("name") for case in cases}))
+print([case.find("failure").get("message") for case in cases if case.find("failure") is not None])
+EOP
+is "JUnit: one unexpected crash fails, infra and missing are errors" "$(sed -n 1p "$T/out")" \
+    'failure 1 error 2 skipped 1 1 2 1 24'
+is "names are unique" "$(sed -n 2p "$T/out")" '24 24'
+has "guest text is escaped" "$T/report.junit" 'message="crash: WARNING in &lt;script&gt;'
+is "KTAP: a plan a kernel, and all of it" "$(grep -cE '^  (not )?ok ' "$T/report.ktap")" 24
+has "expected crashes" "$T/report.ktap" '^  ok 3 sysrq-panic/cpu0 run 1 # XFAIL crash: kernel panic: sysrq'
+has "the lab's failures" "$T/report.ktap" '^  not ok 6 oom-panic/default run 1 # ERROR infra: '
+has "what the kernel lacks" "$T/report.ktap" '^  ok 5 hung-task/default run 1 # SKIP skipped: '
+has "an unexpected crash" "$T/report.ktap" '^  not ok 2 stress/default run 1$'
+is "Markdown: no markup of a guest's" "$(sed '/^```/,/^```/d' "$T/report.markdown" | grep -v '`' | grep -cE '(^|[^\\])<script')" 0
+for file in x.md:'# demo' x.xml:'<.xml' x.ktap:'KTAP version 1' x.kcidb.json:'{'; do
+    "$KREGLAB" report latest -o "$T/${file%%:*}"
+    has "the file's name decides: ${file%%:*}" "$T/${file%%:*}" "^${file#*:}"
+done
+has "x.kcidb.json is no plain JSON report" "$T/x.kcidb.json" '"checkouts"'
 
 # --- HTML ---
 is "--output writes a file" "$(status "$KREGLAB" report latest -o "$dir/report.html")" 0
