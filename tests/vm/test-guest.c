@@ -69,29 +69,6 @@ check_unprivileged(LabGuest *guest)
         g_assert_cmpint(status_number(pid, "\nUid:\t"), !=, 0);
 }
 
-static void
-check_dump(const char *path)
-{
-    const char *const argv[] = {"makedumpfile", "--dump-dmesg", path, "dmesg.out", NULL};
-    const LabProcOptions options = {.cwd = bench.directory};
-    g_auto(LabProcResult) result = {0};
-    g_autofree char *out = g_build_filename(bench.directory, "dmesg.out", NULL);
-    g_autofree char *text = NULL;
-    g_autoptr(GError) error = NULL;
-    struct stat st;
-
-    (void)unlink(out);
-    lab_proc_check(argv, &options, &result, &error);
-    g_assert_no_error(error);
-    text = read_file("dmesg.out");
-    g_assert_nonnull(strstr(text, "Linux version"));
-    g_assert_nonnull(strstr(text, "Kernel panic - not syncing: sysrq triggered crash"));
-    g_assert_cmpint(stat(path, &st), ==, 0);
-    g_assert_cmpint(st.st_mode & 07777, ==, 0600);
-    g_assert_cmpint(st.st_uid, ==, geteuid());
-    g_test_message("dump: %lld bytes", (long long)st.st_size);
-}
-
 /* Boot, panic, pvpanic, the panic's last line, dump from outside. */
 static void
 test_panic(void)
@@ -117,7 +94,7 @@ test_panic(void)
                    (g_get_monotonic_time() - before_us) / 1000);
     g_assert_cmpstr(method, ==, "host-elf");
     g_assert_null(lab_guest_dump_whole(guest));
-    check_dump(path);
+    vm_check_dump(&bench, path, "Kernel panic - not syncing: sysrq triggered crash");
     lab_guest_destroy(guest, &error);
     g_assert_no_error(error);
     log = read_file("console.log");
@@ -250,7 +227,7 @@ test_kdump(void)
     g_assert_nonnull(end);
     g_assert_cmpstr(end->text, ==, NULL);
     g_assert_cmpuint(end->bytes, >, 1u << 20);
-    check_dump(path);
+    vm_check_dump(&bench, path, "Kernel panic - not syncing: sysrq triggered crash");
     off = vm_wait(guest, LAB_GUEST_EVENT_SHUTDOWN, 20000);
     g_assert_nonnull(off);
     bench.cell->guest.memory_bytes = memory_bytes;

@@ -79,18 +79,310 @@ the_template(void)
 }
 
 static void
-test_answer(void)
+ask(LabGuest *guest)
+{
+    vm_request(guest, "{\"id\":7,\"verb\":\"hello\"}");
+    g_assert_true(vm_wait_answer(guest, 7, ANSWER_MS));
+}
+
+static pid_t
+qemu_pid(LabGuest *guest)
+{
+    g_autoptr(json_t) facts = lab_guest_facts(guest);
+
+    return (pid_t)lab_json_int(facts, "qemu_pid", -1);
+}
+
+static gint64
+number_in(const char *path, const char *key)
+{
+    g_autofree char *text = lab_file_read(AT_FDCWD, path, 65536, NULL, NULL);
+    const char *at = text ? strstr(text, key) : NULL;
+
+    g_assert_nonnull(at);
+    return g_ascii_strtoll(at + strlen(key), NULL, 10);
+}
+
+static gint64
+pss_kb(LabGuest *guest)
+{
+    g_autofree char *path = g_strdup_printf("/proc/%d/smaps_rollup", (int)qemu_pid(guest));
+
+    return number_in(path, "\nPss:");
+}
+
+/* Lets the clone come up while nobody waits for it. */
+static void
+settle(gint64 for_ms)
+{
+    gint64 until_us = g_get_monotonic_time() + for_ms * 1000;
+
+    while (g_get_monotonic_time() < until_us)
+        if (!g_main_context_iteration(NULL, FALSE))
+            g_usleep(1000);
+}
+
+/* What the lab promises of a clone: who it is, and that its evidence is complete. */
+static void
+test_facts(void)
+{
+    g_autoptr(LabTemplate) template = the_template();
+    g_autoptr(LabGuest) guest = new_clone(template);
+    g_autofree char *boot = g_build_filename(bench.directory, "boot.log", NULL);
+    g_autofree char *console = g_build_filename(bench.directory, "console.log", NULL);
+    g_autofree char *path = NULL;
+    g_autofree char *text = NULL;
+    g_autofree char *own = NULL;
+    g_autoptr(json_t) facts = NULL;
+    const json_t *state = lab_json_member(lab_template_json(template), "state");
+
+    start(guest);
+    ask(guest);
+    facts = lab_guest_facts(guest);
+    g_assert_true(lab_json_bool(facts, "warm", FALSE));
+    g_assert_cmpstr(lab_json_string(facts, "template"), ==, lab_template_name(template));
+    g_assert_cmpint(lab_json_int(facts, "template_index", -1), ==, 0);
+    g_assert_cmpstr(lab_json_string(state, "word"), ==, "from the worker");
+    text = lab_file_read(AT_FDCWD, boot, 1u << 20, NULL, NULL);
+    g_assert_nonnull(text);
+    g_assert_nonnull(strstr(text, "Linux version"));
+    own = lab_file_read(AT_FDCWD, console, 1u << 20, NULL, NULL);
+    g_assert_nonnull(strstr(own, lab_template_name(template)));
+    g_assert_null(strstr(own, "Linux version"));
+    path = g_strdup_printf("/proc/%d/status", (int)qemu_pid(guest));
+    g_assert_cmpint(number_in(path, "\nSeccomp:\t"), ==, 2);
+    g_assert_cmpint(number_in(path, "\nCapEff:\t"), ==, 0);
+    if (geteuid() == 0)
+        g_assert_cmpint(number_in(path, "\nUid:\t"), !=, 0);
+}
+
+/* The times and the memory, in the TAP's comments; a clone's memory is asserted, it is no matter of
+ * the machine's load. */
+static void
+test_cost(void)
 {
     g_autoptr(LabTemplate) template = the_template();
 
-    for (int i = 0; i < 5; i++) {
-        gint64 from_us = g_get_monotonic_time();
+    for (int i = 0; i < 8; i++) {
+        gboolean ahead = i % 2;
         g_autoptr(LabGuest) guest = new_clone(template);
+        g_autoptr(GError) error = NULL;
+        gint64 from_us, running_us;
+
+        if (ahead) {
+            lab_guest_prestart(guest, &error);
+            g_assert_no_error(error);
+            settle(1000);
+        }
+        from_us = g_get_monotonic_time();
+        start(guest);
+        running_us = g_get_monotonic_time();
+        ask(guest);
+        g_test_message("%s: running after %.1f ms, answer after %.1f ms, %d kB",
+                       ahead ? "started ahead" : "from nothing",
+                       (double)(running_us - from_us) / 1000,
+                       (double)(g_get_monotonic_time() - from_us) / 1000, (int)pss_kb(guest));
+        g_assert_cmpint(pss_kb(guest), <, 100 * 1024);
+    }
+}
+
+static void
+test_several(void)
+{
+    g_autoptr(LabTemplate) template = the_template();
+    g_autoptr(GPtrArray) guests = g_ptr_array_new_with_free_func((GDestroyNotify)lab_guest_free);
+
+    for (int i = 0; i < 5; i++) {
+        g_autoptr(GError) error = NULL;
+
+        g_ptr_array_add(guests, new_clone(template));
+        lab_guest_prestart(guests->pdata[i], &error);
+        g_assert_no_error(error);
+    }
+    for (guint i = 0; i < guests->len; i++)
+        start(guests->pdata[i]);
+    for (guint i = 0; i < guests->len; i++) {
+        vm_request(guests->pdata[i], "{\"id\":7,\"verb\":\"set\",\"set\":\"kernel.hostname=n%u\"}",
+                   i);
+        g_assert_true(vm_wait_answer(guests->pdata[i], 7, ANSWER_MS));
+    }
+    for (guint i = 0; i < guests->len; i++) {
+        g_autofree char *name = g_strdup_printf("n%u", i);
+
+        vm_request(guests->pdata[i], "{\"id\":8,\"verb\":\"read\",\"name\":\"kernel.hostname\"}");
+        g_assert_true(vm_wait_value(guests->pdata[i], 8, name, ANSWER_MS));
+    }
+}
+
+/* NMI, registers, pvpanic with the message's end, a dump from outside. */
+static void
+test_panic(void)
+{
+    g_autoptr(LabTemplate) template = the_template();
+    g_autoptr(LabGuest) guest = new_clone(template);
+    g_autoptr(LabGuestEvent) event = NULL;
+    g_autoptr(GError) error = NULL;
+    g_autofree char *path = g_build_filename(bench.directory, "vmcore", NULL);
+    g_autofree char *registers = NULL;
+    const char *method = NULL;
+
+    (void)unlink(path);
+    start(guest);
+    ask(guest);
+    registers = lab_guest_registers(guest, &error);
+    g_assert_no_error(error);
+    g_assert_nonnull(strstr(registers, "RIP="));
+    g_assert_nonnull(strstr(registers, "CPU#1"));
+    vm_request(guest, "{\"id\":1,\"verb\":\"set\",\"set\":\"kernel.unknown_nmi_panic=1\"}");
+    g_assert_true(vm_wait_answer(guest, 1, ANSWER_MS));
+    lab_guest_inject_nmi(guest, &error);
+    g_assert_no_error(error);
+    event = vm_wait(guest, LAB_GUEST_EVENT_PVPANIC, 20000);
+    g_assert_nonnull(event);
+    g_assert_true(vm_wait_console(guest, "---[ end Kernel panic", 10000));
+    lab_guest_dump(guest, path, 60000, &method, &error);
+    g_assert_no_error(error);
+    vm_check_dump(&bench, path, "Kernel panic - not syncing: NMI");
+    g_test_message("dump: %s", method);
+}
+
+static void
+test_ends(void)
+{
+    static const struct {
+        const char *request;
+        LabGuestEventType type;
+    } ends[] = {
+        {"{\"id\":1,\"verb\":\"poweroff\"}", LAB_GUEST_EVENT_SHUTDOWN},
+        {"{\"id\":1,\"verb\":\"sysrq\",\"key\":\"b\"}", LAB_GUEST_EVENT_RESET},
+        {NULL, LAB_GUEST_EVENT_GONE},
+    };
+    g_autoptr(LabTemplate) template = the_template();
+
+    for (gsize i = 0; i < G_N_ELEMENTS(ends); i++) {
+        g_autoptr(LabGuest) guest = new_clone(template);
+        g_autoptr(LabGuestEvent) event = NULL;
 
         start(guest);
-        vm_request(guest, "{\"id\":7,\"verb\":\"hello\"}");
-        g_assert_true(vm_wait_answer(guest, 7, ANSWER_MS));
-        g_test_message("answer after %" G_GINT64_FORMAT " us", (g_get_monotonic_time() - from_us));
+        ask(guest);
+        if (ends[i].request)
+            vm_request(guest, "%s", ends[i].request);
+        else
+            g_assert_cmpint(kill(qemu_pid(guest), SIGKILL), ==, 0);
+        event = vm_wait(guest, ends[i].type, 20000);
+        g_assert_nonnull(event);
+    }
+}
+
+static char *
+key_of(const char *cmdline, guint index)
+{
+    g_autofree char *all = NULL;
+    const LabGuestConfig config = vm_config(&bench, cmdline, &all);
+    g_autoptr(GError) error = NULL;
+    char *key = lab_template_key(&config, index, &error);
+
+    g_assert_no_error(error);
+    return key;
+}
+
+static void
+differs(const char *key, char *other)
+{
+    g_assert_cmpstr(key, !=, other);
+    g_free(other);
+}
+
+/* Whatever goes in is in the key; how the TSC was measured this time is not. */
+static void
+test_key(void)
+{
+    g_autofree char *key = key_of("", 0);
+    g_autofree char *again = key_of("", 0);
+    g_autofree char *tsc = key_of("tsc_early_khz=2596134", 0);
+    g_autofree char *tsc_again = key_of("tsc_early_khz=2596128", 0);
+    g_autofree char *initramfs = g_strdup(bench.initramfs);
+    g_autofree char *copy = g_build_filename(bench.directory, "other-initramfs", NULL);
+    g_autoptr(GError) error = NULL;
+
+    g_assert_cmpstr(key, ==, again);
+    g_assert_cmpuint(strlen(key), ==, 64);
+    g_assert_cmpstr(tsc, ==, tsc_again);
+    differs(key, key_of("quiet", 0));
+    differs(key, key_of("", 1));
+    bench.cell->guest.cpus++;
+    differs(key, key_of("", 0));
+    bench.cell->guest.cpus--;
+    bench.cell->guest.memory_bytes += 1u << 20;
+    differs(key, key_of("", 0));
+    bench.cell->guest.memory_bytes -= 1u << 20;
+    lab_file_copy(AT_FDCWD, initramfs, AT_FDCWD, copy, 0600, &error);
+    g_assert_no_error(error);
+    g_free(bench.initramfs);
+    bench.initramfs = g_strdup(copy);
+    g_free(again);
+    again = key_of("", 0); /* the same bytes elsewhere */
+    g_assert_cmpstr(key, ==, again);
+    g_assert_cmpint(truncate(copy, 100000), ==, 0);
+    differs(key, key_of("", 0));
+    g_free(bench.initramfs);
+    bench.initramfs = g_steal_pointer(&initramfs);
+}
+
+/* TRUE: there is one, and it is whole. */
+static gboolean
+is_there(void)
+{
+    g_autofree char *key = key_of("", 0);
+    g_autoptr(LabTemplate) template = NULL;
+    g_autoptr(LabTemplateClaim) claim = NULL;
+    g_autoptr(GError) error = NULL;
+
+    lab_template_claim(bench.cache, key, 0, &template, &claim, &error);
+    g_assert_no_error(error);
+    g_assert_true(!template != !claim);
+    return template != NULL;
+}
+
+static char *
+template_file(const char *name)
+{
+    g_autofree char *key = key_of("", 0);
+
+    return g_build_filename(bench.cache, "templates", key, name, NULL);
+}
+
+/* A byte of it, in place; 'at' counts from the start. */
+static void
+damage(const char *name, off_t at)
+{
+    g_autofree char *path = template_file(name);
+    LAB_AUTO_FD fd = open(path, O_RDWR | O_CLOEXEC);
+    char byte;
+
+    g_assert_cmpint(pread(fd, &byte, 1, at), ==, 1);
+    byte ^= 0x40;
+    g_assert_cmpint(pwrite(fd, &byte, 1, at), ==, 1);
+}
+
+static void
+test_damaged(void)
+{
+    static const char *const names[] = {"ram0", "state", "template.json"};
+    g_autofree char *directory = template_file("");
+
+    for (gsize i = 0; i < G_N_ELEMENTS(names) * 2; i++) {
+        const char *name = names[i / 2];
+        g_autofree char *path = template_file(name);
+
+        lab_template_free(the_template());
+        g_assert_true(is_there());
+        if (i % 2)
+            damage(name, 40);
+        else
+            g_assert_cmpint(truncate(path, 1000), ==, 0);
+        g_assert_false(is_there());
+        g_assert_false(g_file_test(directory, G_FILE_TEST_EXISTS));
     }
 }
 
@@ -101,7 +393,13 @@ main(int argc, char **argv)
 
     g_test_init(&argc, &argv, NULL);
     vm_bench_init(&bench);
-    g_test_add_func("/vm/warm/answer", test_answer);
+    g_test_add_func("/vm/warm/facts", test_facts);
+    g_test_add_func("/vm/warm/cost", test_cost);
+    g_test_add_func("/vm/warm/several", test_several);
+    g_test_add_func("/vm/warm/panic", test_panic);
+    g_test_add_func("/vm/warm/ends", test_ends);
+    g_test_add_func("/vm/warm/key", test_key);
+    g_test_add_func("/vm/warm/damaged", test_damaged);
     status = g_test_run();
     vm_bench_clear(&bench);
     return status;

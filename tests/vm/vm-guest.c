@@ -5,10 +5,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include "lab-file.h"
 #include "lab-initramfs.h"
 #include "lab-json.h"
+#include "lab-proc.h"
 
 #define CMDLINE "console=ttyS0 panic=0 rdinit=/init "
 
@@ -237,4 +240,28 @@ vm_request(LabGuest *guest, const char *format, ...)
     g_assert_no_error(error);
     lab_guest_agent_send(guest, message, NULL, 0, &error);
     g_assert_no_error(error);
+}
+
+void
+vm_check_dump(VmBench *bench, const char *path, const char *panic)
+{
+    const char *const argv[] = {"makedumpfile", "--dump-dmesg", path, "dmesg.out", NULL};
+    const LabProcOptions options = {.cwd = bench->directory};
+    g_auto(LabProcResult) result = {0};
+    g_autofree char *out = g_build_filename(bench->directory, "dmesg.out", NULL);
+    g_autofree char *text = NULL;
+    g_autoptr(GError) error = NULL;
+    struct stat st;
+
+    (void)unlink(out);
+    lab_proc_check(argv, &options, &result, &error);
+    g_assert_no_error(error);
+    text = lab_file_read(AT_FDCWD, out, 64u << 20, NULL, &error);
+    g_assert_no_error(error);
+    g_assert_nonnull(strstr(text, "Linux version"));
+    g_assert_nonnull(strstr(text, panic));
+    g_assert_cmpint(stat(path, &st), ==, 0);
+    g_assert_cmpint(st.st_mode & 07777, ==, 0600);
+    g_assert_cmpint(st.st_uid, ==, geteuid());
+    g_test_message("dump: %lld bytes", (long long)st.st_size);
 }

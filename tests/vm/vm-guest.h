@@ -49,3 +49,6 @@ gboolean vm_wait_value(LabGuest *guest, gint64 id, const char *value, gint64 wit
 
 /* One request; 'format' makes its JSON. */
 void vm_request(LabGuest *guest, const char *format, ...) G_GNUC_PRINTF(2, 3);
+
+/* That the dump can be read, is ours alone, and its log has the boot and 'panic'. */
+void vm_check_dump(VmBench *bench, const char *path, const char *panic);
