@@ -40,6 +40,7 @@ lab_findings_free(LabFindings *found)
     g_clear_pointer(&found->other_log, lab_crash_log_free);
     g_free(found->started);
     g_free(found->pattern_line);
+    g_free(found->pressure.why);
     g_free(found->dump.detail);
     g_free(found->dump.makedumpfile);
     g_free(found->dump.crash);

@@ -23,6 +23,16 @@ typedef struct {
     char *crash_version; /* of crash(8), "8.0.2"; NULL: not tried */
 } LabDumpFindings;
 
+/* The host while a part of the cell's life went on; percentages are of that window. */
+typedef struct {
+    char *why; /* a sentence, when the guest cannot have run as it should; or NULL */
+    gint64 window_ms, ran_ms, waited_ms; /* the guest's threads together */
+    int steal_pct;                       /* of the host's processors */
+    int cpu_pct;    /* in which something waited for a processor (PSI, -1: not known) */
+    int memory_pct; /* in which everything waited for memory */
+    int io_pct;     /* in which everything waited for disks */
+} LabPressure;
+
 typedef struct {
     const LabCell *cell; /* borrowed */
     LabEvidence evidence;
@@ -37,7 +47,8 @@ typedef struct {
     gboolean exited;         /* the stressor ended by itself */
     int exit_status;
     int exit_signal;
-    char *pattern_line; /* the console line that a 'pattern' detector matched; or NULL */
+    LabPressure pressure; /* the worst that was seen; 'why' owned */
+    char *pattern_line;   /* the console line that a 'pattern' detector matched; or NULL */
     LabDumpFindings dump;
     json_t *metrics; /* object NAME: number */
     json_t *memory;  /* array of [t_ms, available_kB] */
@@ -66,6 +77,14 @@ void lab_findings_judge_stressor(LabFindings *found);
  * code for moments while it patches it (static branches, mostly during boot); a guest's CPU that
  * the host stopped in between comes back to one that is not known any more. */
 gboolean lab_findings_report_is_fragile(const LabCrashLog *log);
+
+/* result.json's "suspect": the figures, when the host was under pressure and that can explain the
+ * outcome, else null. New reference. */
+json_t *lab_findings_suspect(const LabFindings *found, const LabFacts *facts);
+/* The figures of the pressure that was seen, null without any. New reference. */
+json_t *lab_findings_pressure(const LabFindings *found);
+/* The metric whose limit was not held, borrowed; NULL: none. */
+const char *lab_findings_failed_metric(const LabFindings *found);
 
 /* One sentence for people: why the facts are what they are. g_free. */
 char *lab_findings_why(const LabFindings *found, const LabFacts *facts);

@@ -47,6 +47,14 @@ violated_metric(const LabFindings *found)
     return NULL;
 }
 
+const char *
+lab_findings_failed_metric(const LabFindings *found)
+{
+    const LabDetector *detector = violated_metric(found);
+
+    return detector ? detector->metric : NULL;
+}
+
 /* The metric of a detector that the stressor never reported; borrowed. */
 static const char *
 missing_metric(const LabFindings *found)

@@ -103,6 +103,8 @@ lab_life_new(const char *directory, int event_fd, GError **error)
     if (!life->patterns)
         return NULL;
     life->found = lab_findings_new(life->cell);
+    life->deadlines = life->cell->deadlines;
+    life->time_factor = 1;
     life->payload = g_ptr_array_new_with_free_func((GDestroyNotify)payload_free);
     life->parser = lab_crash_parser_new();
     life->answers = g_hash_table_new_full(NULL, NULL, NULL, (GDestroyNotify)json_decref);
@@ -228,6 +230,7 @@ write_result(LabLife *life, GError **error)
 
     lab_life_enter(life, "done");
     life->found->duration_ms = (g_get_monotonic_time() - life->started_us) / 1000;
+    json_object_set_new(life->found->facts, "pressure", lab_findings_pressure(life->found));
     result = lab_findings_to_result(life->found);
     if (!lab_json_write(life->dirfd, "result.json", result, 0600, error)) {
         g_prefix_error(error, "the result cannot be kept (make room, then resume the run): ");

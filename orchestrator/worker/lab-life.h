@@ -32,7 +32,10 @@ typedef struct {
     guint64 delay_us;        /* time that they were ready and waited for a CPU */
     guint64 memory_stall_us; /* time in which everything on the host waited for memory */
     guint64 cpu_ticks, steal_ticks;
-    gint64 at_us; /* monotonic; 0: no sample */
+    guint64 cpu_stall_us;  /* time in which something waited for a CPU: PSI's "some" */
+    guint64 io_stall_us;   /* time in which everything waited for disks */
+    gboolean has_pressure; /* the kernel tells PSI */
+    gint64 at_us;          /* monotonic; 0: no sample */
 } LabHostSample;
 
 typedef struct LabLife {
@@ -44,6 +47,8 @@ typedef struct LabLife {
     LabRuntime *runtime; /* NULL until the guest is made, and in replays */
     int event_fd;        /* -1: nobody listens */
     gint64 started_us;
+    LabDeadlines deadlines; /* the cell's as they were written; cell->deadlines are stretched */
+    double time_factor;     /* by which they are: 1 and more */
     LabFindings *found;
     char *phase;
     gint64 phase_start_ms;
@@ -126,6 +131,9 @@ void lab_life_set_cancel_guest(LabGuest *guest);
 /* Events on fd 3. */
 void lab_life_enter(LabLife *life, const char *phase);
 void lab_life_warn(LabLife *life, const char *format, ...) G_GNUC_PRINTF(2, 3);
+void lab_life_tell_speed(LabLife *life);
+/* The guest's QEMU, whose memory the parent watches. */
+void lab_life_tell_guest(LabLife *life);
 void lab_life_tell_result(LabLife *life, const json_t *result);
 
 /* prepare: FALSE with an error, or evidence.lacks_need set with found->why. */
@@ -193,4 +201,14 @@ void lab_host_sample(LabHostSample *sample, int qemu_pid);
 /* TRUE when the guest could not run as it should have between the two samples: *why (g_free, or
  * NULL) says so. */
 gboolean lab_host_starved(const LabHostSample *from, const LabHostSample *to, char **why);
+/* Less than starved: under enough pressure that what depends on time is doubtful. Fills in
+ * 'pressure' (its 'why' is g_free'd) and returns TRUE, or leaves it alone. */
+gboolean
+lab_host_pressed(const LabHostSample *from, const LabHostSample *to, LabPressure *pressure);
 int lab_life_qemu_pid(LabLife *life);
+
+/* Measures the host and stretches the deadlines that follow; 'boot_ms' is what a boot took (of the
+ * template, when it is a clone), 0 when nothing booted yet. KREGLAB_TIME_FACTOR sets the factor. */
+void lab_life_calibrate(LabLife *life, gint64 boot_ms);
+/* The factor that follows from the figures: 1..10. */
+double lab_speed_factor(double measured_loop_ms, gint64 boot_ms, gboolean kvm);

@@ -127,6 +127,7 @@ lab_findings_to_result(const LabFindings *found)
     json_object_set_new(json, "why", lab_json_text(why));
     json_object_set_new(json, "survived", json_boolean(facts.survived));
     json_object_set_new(json, "expected", expected(found, &facts));
+    json_object_set_new(json, "suspect", lab_findings_suspect(found, &facts));
     json_object_set_new(json, "crash", crash_json(found));
     json_object_set_new(json, "dump", dump_json(&found->dump));
     json_object_set(json, "phases", found->phases);

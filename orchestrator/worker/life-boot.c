@@ -44,6 +44,8 @@ start_guest(LabLife *life, GError **error)
         return FALSE;
     }
     lab_host_sample(&life->start_sample, lab_life_qemu_pid(life));
+    lab_life_tell_guest(life);
+    lab_life_calibrate(life, 0);
     return TRUE;
 }
 
@@ -87,5 +89,7 @@ lab_life_boot(LabLife *life, GError **error)
                         lab_guest_now_ms(life->guest) + life->cell->deadlines.boot_ms, error);
     if (end == LAB_WAIT_DEADLINE)
         judge_silence(life);
+    if (end == LAB_WAIT_GOT)
+        lab_life_calibrate(life, life->hello_ms);
     return end;
 }

@@ -28,7 +28,7 @@ silent_at_ms(const LabLife *life)
         const LabDetector *detector = g_ptr_array_index(life->cell->detectors, i);
 
         if (g_strcmp0(detector->kind, "no-heartbeat") == 0 && detector->after_ms > 0)
-            patience_ms = detector->after_ms;
+            patience_ms = (gint64)((double)detector->after_ms * life->time_factor);
     }
     return MAX(life->heartbeat_ms, life->console_ms) + patience_ms;
 }

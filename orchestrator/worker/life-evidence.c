@@ -122,6 +122,7 @@ judge_pressure(LabLife *life, const LabHostSample *from, const LabHostSample *to
     LabEvidence *evidence = &life->found->evidence;
     g_autofree char *why = NULL;
 
+    lab_host_pressed(from, to, &life->found->pressure);
     if (!lab_host_starved(from, to, &why))
         return;
     evidence->host_pressure = TRUE;
@@ -166,8 +167,9 @@ stop_evidence(LabLife *life, GError **error)
     }
     if (!lab_life_drain(life, panic_told, lab_guest_now_ms(life->guest) + message_ms, error))
         return FALSE;
-    if (life->report_ms >= 0)
-        judge_pressure(life, &life->start_sample, &life->report_sample);
+    if (life->report_ms < 0)
+        lab_host_sample(&life->report_sample, lab_life_qemu_pid(life));
+    judge_pressure(life, &life->start_sample, &life->report_sample);
     return TRUE;
 }
 

@@ -19,6 +19,12 @@
 #define STARVED_RATIO     3
 #define MIN_WINDOW_US     (1000 * 1000)
 #define STALLED_SHARE_PCT 50
+/* From here on what depends on time is doubtful: half of the speed, for a part of the time. */
+#define PRESSED_WAIT_PCT   25
+#define PRESSED_CPU_PCT    60
+#define PRESSED_STEAL_PCT  10
+#define PRESSED_MEMORY_PCT 10
+#define PRESSED_IO_PCT     25
 
 static void
 add_threads(LabHostSample *sample, int pid)
@@ -39,15 +45,52 @@ add_threads(LabHostSample *sample, int pid)
     }
 }
 
-/* The "full" line of a pressure file: time in which everything waited. 0 without PSI. */
+/* The total of a line ("some", "full") of a pressure file, of the host or of the worker's own
+ * group, whichever is more (Documentation/accounting/psi.rst). 0 without PSI. */
 static guint64
-full_stall_us(const char *path)
+stall_us(const char *path, const char *kind)
 {
     g_autofree char *text = lab_file_read(AT_FDCWD, path, 4096, NULL, NULL);
-    const char *full = text ? strstr(text, "full ") : NULL;
-    const char *total = full ? strstr(full, "total=") : NULL;
+    const char *line = text ? strstr(text, kind) : NULL;
+    const char *total = line ? strstr(line, "total=") : NULL;
 
     return total ? g_ascii_strtoull(total + strlen("total="), NULL, 10) : 0;
+}
+
+/* The group of cgroup v2 that this process is in; NULL: none. g_free. */
+static char *
+own_group(void)
+{
+    g_autofree char *text = lab_file_read(AT_FDCWD, "/proc/self/cgroup", 65536, NULL, NULL);
+    const char *line = text && g_str_has_prefix(text, "0::") ? text
+                       : text                                ? strstr(text, "\n0::")
+                                                             : NULL;
+    const char *path = line ? strstr(line, "::") + 2 : NULL;
+    g_autofree char *group = path ? g_strndup(path, strcspn(path, "\n")) : NULL;
+
+    return group ? g_build_filename("/sys/fs/cgroup", group, NULL) : NULL;
+}
+
+static guint64
+pressure_us(const char *group, const char *what, const char *kind)
+{
+    g_autofree char *all = g_build_filename("/proc/pressure", what, NULL);
+    g_autofree char *name = g_strconcat(what, ".pressure", NULL);
+    g_autofree char *own = group ? g_build_filename(group, name, NULL) : NULL;
+    guint64 of_all = stall_us(all, kind);
+
+    return own ? MAX(stall_us(own, kind), of_all) : of_all;
+}
+
+static void
+add_pressure(LabHostSample *sample)
+{
+    g_autofree char *group = own_group();
+
+    sample->has_pressure = lab_file_exists(AT_FDCWD, "/proc/pressure/cpu");
+    sample->cpu_stall_us = pressure_us(group, "cpu", "some ");
+    sample->memory_stall_us = pressure_us(group, "memory", "full ");
+    sample->io_stall_us = pressure_us(group, "io", "full ");
 }
 
 static void
@@ -72,7 +115,7 @@ lab_host_sample(LabHostSample *sample, int qemu_pid)
     *sample = (LabHostSample){.at_us = g_get_monotonic_time()};
     if (qemu_pid > 0)
         add_threads(sample, qemu_pid);
-    sample->memory_stall_us = full_stall_us("/proc/pressure/memory");
+    add_pressure(sample);
     add_steal(sample);
 }
 
@@ -100,6 +143,63 @@ lab_host_starved(const LabHostSample *from, const LabHostSample *to, char **why)
         *why = g_strdup_printf("the host was stalled for memory %" G_GUINT64_FORMAT " ms",
                                stall_us / 1000);
     return *why != NULL;
+}
+
+static int
+percent(guint64 part, guint64 whole)
+{
+    return whole > 0 ? (int)MIN(part * 100 / whole, 100) : 0;
+}
+
+static guint64
+since(guint64 from, guint64 to)
+{
+    return to > from ? to - from : 0;
+}
+
+static char *
+pressed_why(const LabPressure *p)
+{
+    if (p->waited_ms >= p->ran_ms && p->waited_ms * 100 >= p->window_ms * PRESSED_WAIT_PCT)
+        return g_strdup_printf("the guest ran %" G_GINT64_FORMAT " ms and waited %" G_GINT64_FORMAT
+                               " ms for a CPU of the host within %" G_GINT64_FORMAT " ms",
+                               p->ran_ms, p->waited_ms, p->window_ms);
+    /* Without the scheduler's figures of the guest's threads the host's have to do. */
+    if (p->waited_ms == 0 && p->ran_ms == 0 && p->cpu_pct >= PRESSED_CPU_PCT)
+        return g_strdup_printf("processes waited for a CPU %d%% of the time", p->cpu_pct);
+    if (p->steal_pct >= PRESSED_STEAL_PCT)
+        return g_strdup_printf("%d%% of the host's CPU time was stolen from it", p->steal_pct);
+    if (p->memory_pct >= PRESSED_MEMORY_PCT)
+        return g_strdup_printf("the host was stalled for memory %d%% of the time", p->memory_pct);
+    if (p->io_pct >= PRESSED_IO_PCT)
+        return g_strdup_printf("the host was stalled for disks %d%% of the time", p->io_pct);
+    return NULL;
+}
+
+gboolean
+lab_host_pressed(const LabHostSample *from, const LabHostSample *to, LabPressure *pressure)
+{
+    guint64 window_us = (guint64)MAX(to->at_us - from->at_us, 0);
+    gboolean psi = from->has_pressure && to->has_pressure;
+    LabPressure p = {
+        .window_ms = (gint64)window_us / 1000,
+        .ran_ms = (gint64)since(from->run_us, to->run_us) / 1000,
+        .waited_ms = (gint64)since(from->delay_us, to->delay_us) / 1000,
+        .steal_pct =
+            percent(since(from->steal_ticks, to->steal_ticks), to->cpu_ticks - from->cpu_ticks),
+        .cpu_pct = psi ? percent(since(from->cpu_stall_us, to->cpu_stall_us), window_us) : -1,
+        .memory_pct = percent(since(from->memory_stall_us, to->memory_stall_us), window_us),
+        .io_pct = percent(since(from->io_stall_us, to->io_stall_us), window_us),
+    };
+
+    if (!from->at_us || !to->at_us || window_us < MIN_WINDOW_US)
+        return FALSE;
+    p.why = pressed_why(&p);
+    if (!p.why)
+        return FALSE;
+    g_free(pressure->why);
+    *pressure = p;
+    return TRUE;
 }
 
 int

@@ -69,6 +69,24 @@ lab_life_warn(LabLife *life, const char *format, ...)
 }
 
 void
+lab_life_tell_speed(LabLife *life)
+{
+    g_autoptr(json_t) event = json_pack("{s:s,s:f}", "event", "speed", "factor", life->time_factor);
+
+    tell(life, event);
+}
+
+void
+lab_life_tell_guest(LabLife *life)
+{
+    g_autoptr(json_t)
+        event = json_pack("{s:s,s:i}", "event", "guest", "pid", lab_life_qemu_pid(life));
+
+    if (lab_life_qemu_pid(life) > 0)
+        tell(life, event);
+}
+
+void
 lab_life_tell_result(LabLife *life, const json_t *result)
 {
     g_autoptr(json_t) event = json_object();

@@ -316,6 +316,60 @@ test_dump(void)
     g_assert_true(json_is_null(lab_json_member(lab_json_member(dump, "check"), "crash")));
 }
 
+/* Which outcomes the host's load can explain: the rule of HACKING.md, a row each. */
+static const struct {
+    LabEvidence evidence;
+    const char *metric; /* over its limit */
+    const char *outcome;
+    gboolean suspect;
+} suspect_rows[] = {
+    {{.reached_agent = TRUE, .heartbeat_lost = TRUE}, NULL, "hang", TRUE},
+    {{.reached_agent = TRUE, .deadline_passed = TRUE}, NULL, "timeout", TRUE},
+    {{.reached_agent = TRUE, .guest_gone = TRUE}, NULL, "lost", TRUE},
+    {{.heartbeat_lost = TRUE}, NULL, "boot-failure", TRUE},
+    {{.kernel_stopped = TRUE}, NULL, "boot-failure", FALSE},
+    {{.report = TRUE}, NULL, "boot-failure", FALSE},
+    {{.report = TRUE, .watchdog = TRUE}, NULL, "boot-failure", TRUE},
+    {{.reached_agent = TRUE, .report = TRUE, .kernel_stopped = TRUE}, NULL, "crash", FALSE},
+    {{.reached_agent = TRUE, .report = TRUE}, NULL, "crash", FALSE},
+    {{.reached_agent = TRUE, .report = TRUE, .watchdog = TRUE}, NULL, "crash", TRUE},
+    {{.reached_agent = TRUE, .stressor_done = TRUE}, "stall_ms", "fail", TRUE},
+    {{.reached_agent = TRUE, .stressor_done = TRUE}, "pages_lost", "fail", FALSE},
+    {{.reached_agent = TRUE, .stressor_done = TRUE}, NULL, "pass", FALSE},
+};
+
+static void
+test_suspect(void)
+{
+    for (gsize i = 0; i < G_N_ELEMENTS(suspect_rows); i++) {
+        g_autoptr(LabCell) cell = new_cell();
+        g_autoptr(LabFindings) found = lab_findings_new(cell);
+        g_autoptr(json_t) calm = NULL;
+        g_autoptr(json_t) pressed = NULL;
+        json_t *suspect;
+
+        found->evidence = suspect_rows[i].evidence;
+        if (suspect_rows[i].metric) {
+            g_autofree char *line = g_strdup_printf("@metric %s 9", suspect_rows[i].metric);
+
+            add_detector(cell, "metric", suspect_rows[i].metric, 0, 5);
+            give_metric(found, line);
+        }
+        g_assert_cmpstr(outcome_of(found, &calm), ==, suspect_rows[i].outcome);
+        g_assert_true(json_is_null(lab_json_member(calm, "suspect")));
+        found->pressure = (LabPressure){.why = g_strdup("it waited"),
+                                        .window_ms = 4000,
+                                        .ran_ms = 900,
+                                        .waited_ms = 2100,
+                                        .cpu_pct = -1};
+        g_assert_cmpstr(outcome_of(found, &pressed), ==, suspect_rows[i].outcome);
+        suspect = lab_json_member(pressed, "suspect");
+        g_assert_cmpint(json_is_object(suspect), ==, suspect_rows[i].suspect);
+        if (suspect_rows[i].suspect)
+            g_assert_cmpint(lab_json_int(suspect, "guest_waited_ms", 0), ==, 2100);
+    }
+}
+
 int
 main(int argc, char **argv)
 {
@@ -331,5 +385,6 @@ main(int argc, char **argv)
     g_test_add_func("/findings/expected", test_expected);
     g_test_add_func("/findings/infra-and-skipped", test_infra_and_skipped);
     g_test_add_func("/findings/dump", test_dump);
+    g_test_add_func("/findings/suspect", test_suspect);
     return g_test_run();
 }

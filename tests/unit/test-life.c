@@ -373,6 +373,75 @@ test_reported_hang(Fixture *f, gconstpointer data)
         strstr(lab_json_string(lab_json_member(f->result, "crash"), "title"), "ksm_do_scan"));
 }
 
+/* A host four times as slow gets four times as long: what would be a timeout is none. */
+static void
+test_time_factor(Fixture *f, gconstpointer data)
+{
+    json_t *speed;
+
+    f->cell->deadlines.run_ms = 1000;
+    script.exit_after_ms = 3000;
+    g_setenv("KREGLAB_TIME_FACTOR", "4", TRUE);
+    g_assert_cmpstr(live(f), ==, "pass");
+    g_unsetenv("KREGLAB_TIME_FACTOR");
+    speed = lab_json_member(lab_json_member(f->result, "facts"), "speed");
+    g_assert_cmpfloat(json_number_value(lab_json_member(speed, "factor")), >=, 4);
+    g_assert_true(json_is_true(lab_json_member(speed, "given")));
+    g_assert_cmpint(lab_json_int(speed, "boot_ms", 0), ==, 3000);
+}
+
+static void
+test_without_time_factor(Fixture *f, gconstpointer data)
+{
+    f->cell->deadlines.run_ms = 1000;
+    script.exit_after_ms = 3000;
+    g_assert_cmpstr(live(f), ==, "timeout");
+    g_assert_null(lab_json_member(lab_json_member(f->result, "facts"), "speed"));
+}
+
+static void
+test_speed_factor(void)
+{
+    g_assert_cmpfloat_with_epsilon(lab_speed_factor(2.0, 0, FALSE), 1, 1e-9);
+    g_assert_cmpfloat_with_epsilon(lab_speed_factor(8.0, 0, FALSE), 2, 1e-9);
+    g_assert_cmpfloat_with_epsilon(lab_speed_factor(2.0, 18000, FALSE), 3, 1e-9);
+    g_assert_cmpfloat_with_epsilon(lab_speed_factor(2.0, 4500, TRUE), 3, 1e-9);
+    g_assert_cmpfloat_with_epsilon(lab_speed_factor(2.0, 1000000, TRUE), 10, 1e-9);
+}
+
+static void
+test_pressed(void)
+{
+    const LabHostSample from = {.at_us = 1000000, .cpu_ticks = 100, .has_pressure = TRUE};
+    static const struct {
+        LabHostSample to;
+        const char *why; /* NULL: it is not under pressure */
+    } rows[] = {
+        {{.run_us = 3000000, .delay_us = 900000, .cpu_ticks = 900}, NULL},
+        {{.run_us = 900000, .delay_us = 1500000, .cpu_ticks = 900}, "waited 1500 ms for a CPU"},
+        /* Waiting long, but only a small part of the time: it slept. */
+        {{.run_us = 100000, .delay_us = 300000, .cpu_ticks = 900}, NULL},
+        {{.run_us = 3000000, .cpu_ticks = 900, .steal_ticks = 200}, "stolen"},
+        {{.run_us = 3000000, .cpu_ticks = 900, .memory_stall_us = 500000},
+         "stalled for memory 12%"},
+        {{.run_us = 3000000, .cpu_ticks = 900, .io_stall_us = 1500000}, "stalled for disks 37%"},
+        {{.run_us = 3000000, .cpu_ticks = 900, .cpu_stall_us = 3900000}, NULL},
+        {{.cpu_ticks = 900, .cpu_stall_us = 3900000}, "waited for a CPU 97%"},
+    };
+
+    for (gsize i = 0; i < G_N_ELEMENTS(rows); i++) {
+        LabHostSample to = rows[i].to;
+        LabPressure pressure = {0};
+
+        to.at_us = 5000000;
+        to.has_pressure = TRUE;
+        g_assert_cmpint(lab_host_pressed(&from, &to, &pressure), ==, rows[i].why != NULL);
+        if (rows[i].why)
+            g_assert_nonnull(strstr(pressure.why, rows[i].why));
+        g_free(pressure.why);
+    }
+}
+
 static void
 test_timeout(Fixture *f, gconstpointer data)
 {
@@ -620,6 +689,10 @@ add_endings(void)
     TEST("hang", test_hang);
     TEST("reported-hang", test_reported_hang);
     TEST("timeout", test_timeout);
+    TEST("time-factor", test_time_factor);
+    TEST("time-factor-absent", test_without_time_factor);
+    g_test_add_func("/life/speed-factor", test_speed_factor);
+    g_test_add_func("/life/pressed", test_pressed);
     TEST("reset", test_reset);
     TEST("shutdown", test_shutdown);
     TEST("gone", test_gone);
