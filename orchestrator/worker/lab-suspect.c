@@ -29,9 +29,9 @@ outcome_depends_on_time(const LabFindings *found, const LabFacts *facts)
     case LAB_OUTCOME_INCONCLUSIVE:
         return TRUE;
     case LAB_OUTCOME_BOOT_FAILURE:
-        return !e->kernel_stopped && (!e->report || e->watchdog);
+        return e->fragile || !(e->kernel_stopped || e->report);
     case LAB_OUTCOME_CRASH:
-        return e->watchdog;
+        return e->fragile;
     case LAB_OUTCOME_FAIL:
         return is_time(lab_findings_failed_metric(found));
     case LAB_OUTCOME_PASS:
