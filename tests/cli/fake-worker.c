@@ -6,8 +6,10 @@
  *                     first that matches counts; without one: pass
  *   FAKE_WORKER_MS    how long a cell takes (default 0)
  *   FAKE_WORKER_LOG   a file that gets "start ID PID", "result ID", "infra ID", "clean" lines
- * Behaviours: pass, fail, expected-crash, crash, infra, infra-once, lost, lost-once, no-result,
- * skipped, slow (until it is told to stop), stubborn (not even then), flood, dirty.
+ *   FAKE_WORKER_GUEST a pid that is told as the guest's
+ * Behaviours: suspect, suspect-once, pass, fail, expected-crash, crash, infra, infra-once, lost,
+ * lost-once, no-result, skipped, slow (until it is told to stop), stubborn (not even then), flood,
+ * dirty.
  */
 #include <fcntl.h>
 #include <fnmatch.h>
@@ -122,6 +124,12 @@ make_result(const json_t *cell, const char *behaviour, int dirfd, gboolean first
 
     if (g_str_equal(behaviour, "fail"))
         return result_of(cell, "ran", "fail", json_null(), json_null());
+    if (g_str_equal(behaviour, "suspect") || (g_str_equal(behaviour, "suspect-once") && first)) {
+        result = result_of(cell, "ran", "hang", json_null(), json_null());
+        json_object_set_new(result, "suspect",
+                            json_pack("{s:s, s:i}", "why", "the host was busy", "window_ms", 5000));
+        return result;
+    }
     if (g_str_equal(behaviour, "skipped"))
         return result_of(cell, "skipped", NULL, json_null(), json_null());
     if (g_str_equal(behaviour, "infra") || (g_str_equal(behaviour, "infra-once") && first))
@@ -167,6 +175,8 @@ run_cell(const char *directory)
     signal(SIGTERM, g_str_equal(behaviour, "stubborn") ? SIG_IGN : on_term);
     log_line("start %s %d", lab_json_string(cell, "id"), (int)getpid());
     say("{\"event\":\"phase\",\"phase\":\"boot\",\"t_ms\":1}\n");
+    if (g_getenv("FAKE_WORKER_GUEST"))
+        say("{\"event\":\"guest\",\"pid\":%s}\n", g_getenv("FAKE_WORKER_GUEST"));
     lab_file_write(fd, "console.log", "@+1 Linux version 6.1\n", -1, 0600, NULL);
     if (g_str_equal(behaviour, "flood"))
         flood();

@@ -7,7 +7,9 @@
 
 #include "lab-error.h"
 #include "lab-file.h"
+#include "lab-host.h"
 #include "lab-json.h"
+#include "lab-queue.h"
 #include "lab-scheduler.h"
 
 typedef struct {
@@ -278,6 +280,274 @@ test_no_worker(Fixture *f, gconstpointer unused)
     g_assert_error(error, LAB_INFRA_ERROR, LAB_ERROR_NOT_FOUND);
 }
 
+static void
+put(const char *root, const char *path, const char *text)
+{
+    g_autofree char *file = g_strconcat(root, path, NULL);
+    g_autofree char *folder = g_path_get_dirname(file);
+
+    g_assert_cmpint(g_mkdir_with_parents(folder, 0700), ==, 0);
+    g_assert_true(g_file_set_contents(file, text, -1, NULL));
+}
+
+static void
+test_host_memory(Fixture *f, gconstpointer unused)
+{
+    g_autofree char *root = g_build_filename(f->data, "host", NULL);
+    LabHostMemory memory;
+
+    put(root, "/proc/meminfo", "MemTotal: 8388608 kB\nMemFree: 1 kB\nMemAvailable: 4194304 kB\n");
+    lab_host_memory(root, &memory);
+    g_assert_cmpuint(memory.total_bytes, ==, 8ull << 30);
+    g_assert_cmpuint(memory.available_bytes, ==, 4ull << 30);
+    /* A group above the own one has a limit; its page cache can be given back. */
+    put(root, "/proc/self/cgroup", "0::/a/b\n");
+    put(root, "/sys/fs/cgroup/a/b/memory.max", "max\n");
+    put(root, "/sys/fs/cgroup/a/memory.max", "2147483648\n");
+    put(root, "/sys/fs/cgroup/a/memory.current", "1610612736\n");
+    put(root, "/sys/fs/cgroup/a/memory.stat", "anon 1\ninactive_file 536870912\n");
+    put(root, "/sys/fs/cgroup/a/cpu.max", "100000 100000\n");
+    lab_host_memory(root, &memory);
+    g_assert_cmpuint(memory.total_bytes, ==, 2ull << 30);
+    g_assert_cmpuint(memory.available_bytes, ==, 1ull << 30);
+    g_assert_cmpint(lab_host_cpus(root), ==, 1);
+    /* Version 1. */
+    put(root, "/proc/self/cgroup", "4:memory:/x\n3:cpuset:/\n");
+    put(root, "/sys/fs/cgroup/memory/x/memory.limit_in_bytes", "1073741824\n");
+    put(root, "/sys/fs/cgroup/memory/x/memory.usage_in_bytes", "805306368\n");
+    put(root, "/sys/fs/cgroup/memory/memory.limit_in_bytes", "9223372036854771712\n");
+    put(root, "/sys/fs/cgroup/memory/memory.usage_in_bytes", "805306368\n");
+    lab_host_memory(root, &memory);
+    g_assert_cmpuint(memory.total_bytes, ==, 1ull << 30);
+    g_assert_cmpuint(memory.available_bytes, ==, 256ull << 20);
+    put(root, "/proc/77/status",
+        "VmRSS: 900 kB\nRssAnon: 400 kB\nRssFile: 300 kB\nRssShmem: 200 kB\n");
+    g_assert_cmpuint(lab_host_resident_bytes(root, 77), ==, 600 << 10);
+    put(root, "/proc/78/status", "VmRSS: 900 kB\n");
+    g_assert_cmpuint(lab_host_resident_bytes(root, 78), ==, 900 << 10);
+    g_assert_cmpuint(lab_host_resident_bytes(root, 79), ==, 0);
+}
+
+/* Memory for one guest of 161 MiB beside the reserve: one at a time, whatever --jobs says. With
+ * their resident sets known to be small, more fit. */
+static void
+test_memory_bounds_jobs(Fixture *f, gconstpointer unused)
+{
+    g_autofree char *root = g_build_filename(f->data, "host", NULL);
+    g_autoptr(LabRun) run = make_run(f->data, 6, "true");
+    g_autoptr(LabRun) small = NULL;
+    LabSchedulerOptions options = {.jobs = 4, .host_root = root};
+    LabSummary summary;
+
+    put(root, "/proc/meminfo", "MemTotal: 8388608 kB\nMemAvailable: 500000 kB\n");
+    g_setenv("FAKE_WORKER_MS", "50", TRUE);
+    summary = drive(f, run, options, NULL);
+    g_assert_cmpuint(summary.done, ==, 6);
+    g_assert_cmpuint(f->most_running, ==, 1);
+    f->most_running = 0;
+    put(root, "/proc/4711/status", "RssAnon: 1000 kB\nRssShmem: 0 kB\n");
+    g_setenv("FAKE_WORKER_GUEST", "4711", TRUE);
+    g_setenv("FAKE_WORKER_MS", "400", TRUE);
+    small = make_run(f->data, 12, "true");
+    summary = drive(f, small, options, NULL);
+    g_unsetenv("FAKE_WORKER_GUEST");
+    g_assert_cmpuint(summary.done, ==, 12);
+    g_assert_cmpuint(f->most_running, >=, 2);
+}
+
+static void
+test_never_fits(Fixture *f, gconstpointer unused)
+{
+    g_autofree char *root = g_build_filename(f->data, "host", NULL);
+    g_autoptr(LabRun) run = make_run(f->data, 2, "true");
+    g_autoptr(GError) error = NULL;
+
+    put(root, "/proc/meminfo", "MemTotal: 200000 kB\nMemAvailable: 200000 kB\n");
+    drive(f, run, (LabSchedulerOptions){.jobs = 2, .host_root = root}, &error);
+    g_assert_error(error, LAB_CONFIG_ERROR, LAB_ERROR_LIMIT);
+    g_assert_nonnull(strstr(error->message, "--memory"));
+    g_assert_cmpuint(count_lines(f, "start"), ==, 0);
+}
+
+/* It waits, says so once, and goes on when there is memory. */
+static void
+test_waits_for_memory(Fixture *f, gconstpointer unused)
+{
+    g_autofree char *root = g_build_filename(f->data, "host", NULL);
+    g_autoptr(LabRun) run = make_run(f->data, 2, "true");
+    LabSummary summary;
+    pid_t child;
+
+    put(root, "/proc/meminfo", "MemTotal: 8388608 kB\nMemAvailable: 100000 kB\n");
+    child = fork();
+    if (child == 0) {
+        g_usleep(1500000);
+        put(root, "/proc/meminfo", "MemTotal: 8388608 kB\nMemAvailable: 8000000 kB\n");
+        _exit(0);
+    }
+    summary = drive(f, run, (LabSchedulerOptions){.jobs = 2, .host_root = root}, NULL);
+    g_assert_cmpuint(summary.done, ==, 2);
+    g_assert_cmpuint(f->events[LAB_RUN_WARNING], ==, 1);
+}
+
+static void
+test_suspects_are_run_again(Fixture *f, gconstpointer unused)
+{
+    g_autoptr(LabRun) run = make_run(f->data, 3, "true");
+    g_autofree char *first =
+        g_strdup_printf("%s/cells/%s.attempt-1/result.json", lab_run_directory(run),
+                        ((const LabRunCell *)lab_run_cells(run, NULL)->pdata[0])->id);
+    LabSummary summary;
+
+    g_setenv("FAKE_WORKER_PLAN", "*/1=suspect-once;*/2=suspect", TRUE);
+    summary = drive(f, run, (LabSchedulerOptions){.jobs = 2, .suspect_retries = 1}, NULL);
+    g_assert_cmpuint(summary.done, ==, 3);
+    g_assert_cmpuint(summary.again, ==, 0);
+    g_assert_cmpuint(summary.suspect_again, ==, 2);
+    g_assert_cmpuint(summary.suspect, ==, 1);
+    g_assert_cmpuint(summary.outcomes[LAB_OUTCOME_PASS], ==, 2);
+    g_assert_cmpuint(summary.outcomes[LAB_OUTCOME_HANG], ==, 1);
+    g_assert_cmpuint(count_lines(f, "start"), ==, 5);
+    g_assert_true(lab_file_exists(AT_FDCWD, first));
+    /* What stands is not run again by a later session. */
+    summary = drive(f, run, (LabSchedulerOptions){.jobs = 2, .suspect_retries = 1}, NULL);
+    g_assert_cmpuint(summary.suspect, ==, 1);
+    g_assert_cmpuint(count_lines(f, "start"), ==, 5);
+}
+
+typedef struct {
+    guint asked, told, put_off;
+} Choices;
+
+static LabCellChoice
+choose(const LabRunCell *cell, gpointer data)
+{
+    Choices *c = data;
+
+    c->asked++;
+    if (cell->repetition <= 3)
+        return LAB_CELL_RUN;
+    if (c->told < 3) {
+        c->put_off++;
+        return LAB_CELL_LATER;
+    }
+    return cell->repetition <= 5 ? LAB_CELL_RUN : LAB_CELL_SPARE;
+}
+
+static void
+count_told(const LabRunCell *cell, const LabBrief *brief, gpointer data)
+{
+    ((Choices *)data)->told++;
+}
+
+static void
+test_chooser(Fixture *f, gconstpointer unused)
+{
+    g_autoptr(LabRun) run = make_run(f->data, 20, "true");
+    Choices c = {0};
+    const LabCellChooser chooser = {choose, count_told, &c};
+    LabSummary summary = drive(f, run, (LabSchedulerOptions){.jobs = 8, .chooser = &chooser}, NULL);
+
+    g_assert_cmpuint(summary.done, ==, 5);
+    g_assert_cmpuint(summary.spared, ==, 15);
+    g_assert_cmpuint(c.told, ==, 5);
+    g_assert_cmpuint(c.put_off, >, 0);
+    g_assert_cmpuint(f->events[LAB_RUN_CELL_SPARED], ==, 15);
+    g_assert_true(lab_summary_is_whole(&summary));
+    g_assert_cmpint(lab_summary_exit_code(&summary), ==, LAB_EXIT_OK);
+    /* A later session decides by the same results. */
+    c = (Choices){0};
+    summary = drive(f, run, (LabSchedulerOptions){.jobs = 8, .chooser = &chooser}, NULL);
+    g_assert_cmpuint(summary.done, ==, 5);
+    g_assert_cmpuint(summary.spared, ==, 15);
+    g_assert_cmpuint(count_lines(f, "start"), ==, 5);
+}
+
+static LabCellChoice
+choose_later(const LabRunCell *cell, gpointer data)
+{
+    return LAB_CELL_LATER;
+}
+
+/* One that puts off for ever does not stop the run. */
+static void
+test_chooser_that_waits(Fixture *f, gconstpointer unused)
+{
+    g_autoptr(LabRun) run = make_run(f->data, 4, "true");
+    Choices c = {0};
+    const LabCellChooser chooser = {choose_later, count_told, &c};
+    LabSummary summary = drive(f, run, (LabSchedulerOptions){.jobs = 2, .chooser = &chooser}, NULL);
+
+    g_assert_cmpuint(summary.done, ==, 4);
+    g_assert_cmpuint(c.told, ==, 4);
+}
+
+static void
+add_queued(LabQueue *queue, GPtrArray *cells, const char *recipe, const char *share, gint64 ms)
+{
+    LabRunCell *cell = g_new0(LabRunCell, 1);
+
+    *cell = (LabRunCell){.id = "x",
+                         .kernel = "k",
+                         .recipe = recipe,
+                         .variant = "v",
+                         .share = share,
+                         .guess_ms = ms,
+                         .index = cells->len};
+    g_ptr_array_add(cells, cell);
+    lab_queue_add(queue, cell);
+}
+
+/* What two jobs need for the queue as it stands, and how often a job changes its share. */
+static gint64
+makespan(LabQueue *queue, int jobs, guint *changes)
+{
+    gint64 free_at[8] = {0}, end = 0;
+    const char *share[8] = {NULL};
+    const LabRunCell *cell;
+
+    *changes = 0;
+    while ((cell = lab_queue_pop(queue))) {
+        int job = 0;
+
+        for (int i = 1; i < jobs; i++)
+            if (free_at[i] < free_at[job])
+                job = i;
+        *changes += share[job] != cell->share;
+        share[job] = cell->share;
+        free_at[job] += cell->guess_ms;
+        end = MAX(end, free_at[job]);
+    }
+    return end;
+}
+
+static void
+test_queue_order(void)
+{
+    g_autoptr(LabEstimate) estimate = lab_estimate_new(NULL);
+    g_autoptr(LabQueue) queue = lab_queue_new(estimate);
+    g_autoptr(GPtrArray) cells = g_ptr_array_new_with_free_func(g_free);
+    const char *const shares[] = {"a", "b", "c"};
+    gint64 sum = 0, end;
+    guint changes;
+
+    /* Three shares mixed, and the longest cell of all last. */
+    for (int i = 0; i < 300; i++) {
+        add_queued(queue, cells, "short", shares[i % 3], 1000);
+        sum += 1000;
+    }
+    add_queued(queue, cells, "long", "c", 120000);
+    sum += 120000;
+    lab_queue_sort(queue, 2);
+    g_assert_cmpstr(lab_queue_peek(queue, 0)->recipe, ==, "long");
+    g_assert_cmpuint(lab_queue_sharers(queue, cells->pdata[0]), ==, 100);
+    end = makespan(queue, 2, &changes);
+    /* The bound that lab-queue.h promises; and each job meets each share about once. */
+    g_assert_cmpint(end, <=, sum / 2 + sum / 2 / 8);
+    g_assert_cmpuint(changes, <=, 8);
+    g_assert_cmpint(lab_estimate_waiting_ms(estimate), ==, 0);
+}
+
 #define ADD(name, function) g_test_add(name, Fixture, NULL, set_up, function, tear_down)
 
 int
@@ -292,6 +562,14 @@ main(int argc, char **argv)
     ADD("/exec/stop-twice", test_stop_twice);
     ADD("/exec/flood-and-dirt", test_flood_and_dirt);
     ADD("/exec/no-worker", test_no_worker);
+    ADD("/exec/host-memory", test_host_memory);
+    ADD("/exec/memory-bounds-jobs", test_memory_bounds_jobs);
+    ADD("/exec/never-fits", test_never_fits);
+    ADD("/exec/waits-for-memory", test_waits_for_memory);
+    ADD("/exec/suspects-again", test_suspects_are_run_again);
+    ADD("/exec/chooser", test_chooser);
+    ADD("/exec/chooser-that-waits", test_chooser_that_waits);
+    g_test_add_func("/exec/queue-order", test_queue_order);
     g_test_add("/exec/dumps/first", Fixture, "first-per-signature", set_up, test_dumps, tear_down);
     g_test_add("/exec/dumps/all", Fixture, "all", set_up, test_dumps, tear_down);
     g_test_add("/exec/dumps/none", Fixture, "none", set_up, test_dumps, tear_down);
