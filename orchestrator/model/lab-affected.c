@@ -81,7 +81,8 @@ entry_applies(const LabAffected *entry, const LabRelease *release, Order order)
     result = both(result, bound_applies(release, entry->from, order, 0, 1));
     result = both(result, bound_applies(release, end_of(entry), order, -1, -1));
     result = both(result, bound_applies(release, entry->until, order, -1, 0));
-    if (result == LAB_APPLIES_YES &&
+    /* 'until' says that all up to it have the defect; 'before' only who has the fix for sure. */
+    if (result == LAB_APPLIES_YES && !entry->until &&
         bound_applies(release, entry->seen, order, -1, 0) != LAB_APPLIES_YES)
         result = LAB_APPLIES_UNKNOWN;
     return result;

@@ -37,7 +37,7 @@ static struct {
     unsigned int seconds; /* of moving under hung_task_panic */
     bool numad;           /* migrate_pages(2), too */
     bool no_ksm;          /* nothing is merged */
-} options = {800000, 2306920, 100000, 1, 15, false, false};
+} options = {200000, 2306920, 100000, 1, 15, false, false};
 
 static char *region;
 static _Atomic unsigned long filled; /* pages that readers may touch */
@@ -260,9 +260,10 @@ median(const double *values, unsigned int count)
 
 /* Moves a page in the middle 'times' times; the reader's longest wait goes with each move. A page
  * that somebody holds for a moment (a reader in migration_entry_wait) stays, and is tried again.
- * What counts is the median: a busy host makes single waits of any length. Returns it in ms. */
+ * What counts is the median: a busy host makes single waits of any length. Fewer times, but once,
+ * where 'until_us' comes first. Returns it in ms. */
 static double
-measure(int times)
+measure(int times, uint64_t until_us)
 {
     static double worst_ms;
     unsigned int count;
@@ -275,7 +276,7 @@ measure(int times)
         usleep(20000); /* the reader notes its wait after it */
         if (us == 0)
             continue;
-        times--;
+        times = now_us() < until_us ? times - 1 : 0;
         moves_ms[moves % MAX_SAMPLES] = (double)us / 1e3;
         stalls_ms[moves % MAX_SAMPLES] = (double)worst_stall_us / 1e3;
         moves++;
@@ -361,12 +362,13 @@ parse(int argc, char **argv)
 }
 
 /* Sharers until the stall is well over the timeout: a hung task is reported between one and two
- * times its timeout. Returns the stall in milliseconds. */
+ * times its timeout. How many that takes is the machine's: a few times more are tried until it
+ * does. Returns the stall in milliseconds. */
 static double
 scale(unsigned long *sharers, bool capped, uint64_t deadline_us)
 {
     double wanted_ms = options.timeout_secs * 2500.0;
-    double stall_ms = measure(capped ? ENOUGH_MOVES : 3);
+    double stall_ms = measure(capped ? ENOUGH_MOVES : 3, capped ? UINT64_MAX : deadline_us);
 
     while (!capped && stall_ms < wanted_ms && *sharers < options.max_sharers &&
            now_us() < deadline_us) {
@@ -377,7 +379,7 @@ scale(unsigned long *sharers, bool capped, uint64_t deadline_us)
             *sharers = options.max_sharers;
         grow(*sharers, deadline_us);
         moves = 0; /* fewer sharers' stalls do not count any more */
-        stall_ms = measure(3);
+        stall_ms = measure(3, deadline_us);
     }
     return stall_ms;
 }
@@ -390,8 +392,8 @@ provoke(void)
     write_number("/proc/sys/kernel/hung_task_timeout_secs", options.timeout_secs);
     write_number("/proc/sys/kernel/hung_task_panic", 1);
     while (now_us() < end) {
-        measure(5);
-        if (options.numad)
+        measure(5, end);
+        if (options.numad && now_us() < end)
             measure_numad();
     }
     write_number("/proc/sys/kernel/hung_task_panic", 0);
@@ -400,7 +402,7 @@ provoke(void)
 int
 main(int argc, char **argv)
 {
-    uint64_t start = now_us(), deadline_us;
+    uint64_t start = now_us(), deadline_us, filled_by_us;
     const char *duration = getenv("KREGLAB_DURATION");
     unsigned long sharers;
     pthread_t thread;
@@ -424,10 +426,12 @@ main(int argc, char **argv)
     madvise(region, options.max_sharers * PAGE, MADV_NOHUGEPAGE);
     if (madvise(region, options.max_sharers * PAGE, MADV_MERGEABLE) < 0)
         die("MADV_MERGEABLE (is CONFIG_KSM set?)");
-    merged = grow(sharers, deadline_us);
+    /* Many sharers take long to move: numad's, which are all there from the start, leave time. */
+    filled_by_us = options.numad ? start + (deadline_us - start) * 2 / 3 : deadline_us;
+    merged = grow(sharers, filled_by_us);
     if (pthread_create(&thread, NULL, reader, NULL) != 0)
         die("starting the reader");
-    stall_ms = scale(&sharers, capped, deadline_us);
+    stall_ms = scale(&sharers, capped, filled_by_us);
     if (options.numad)
         measure_numad();
     reached = capped ? merged >= (long)(sharers * 95 / 100) && moves >= ENOUGH_MOVES

@@ -99,4 +99,43 @@ is "what is neither: status 2" "$(status "$KREGLAB" advise nonsense)" 2
 has "with a word" "$T/err" 'no file, no kernel of the store and no release'
 head -c 100000 /dev/urandom >"$T/noise"
 is "noise: status 0" "$(status "$KREGLAB" advise "$T/noise")" 0
+
+# The incidents: each one's release, with the neighbours that its range parts it from.
+while read -r release recipe applies; do
+    is "$release and $recipe" \
+        "$("$KREGLAB" advise --json "$release" |
+            jq -r --arg r "$recipe" '.recipes[] | select(.recipe == $r) | .applies')" "${applies//-/ }"
+done <<'EOL'
+3.10.0-1160.62.1.el7.x86_64 page-frag-alloc affected
+3.10.0-1160.86.1.el7.x86_64 page-frag-alloc not-affected
+3.10.0-862.14.4.el7.x86_64 thp-anon-vma affected
+3.10.0-1160.62.1.el7.x86_64 thp-anon-vma unknown
+4.19.91-19.1.al7.x86_64 thp-split-softlockup affected
+4.19.91-23.al7.x86_64 thp-split-softlockup affected
+4.19.91-24.al7.x86_64 thp-split-softlockup not-affected
+5.10.46 thp-split-softlockup affected
+5.10.47 thp-split-softlockup not-affected
+4.19.91 thp-split-softlockup unknown
+4.4.0-47-generic ksm-migrate affected
+4.15.0-20-generic ksm-migrate not-affected
+4.19.90-2003.4.0.0036.oe1.x86_64 ksm-migrate not-affected
+EOL
+
+# Their texts, where they are at hand: the incident's own recipe comes first.
+while read -r file recipe; do
+    text=$SOURCE_ROOT/../shared/seeds/$file
+    if [ ! -e "$text" ]; then
+        skip "the recipe of $file" "the text is not at hand"
+        continue
+    fi
+    is "the recipe of $file" \
+        "$("$KREGLAB" advise --json "$text" | jq -r '.recipes[0] | .recipe + " " + (.meets != null | tostring)')" \
+        "$recipe true"
+done <<'EOL'
+centos7-page-frag-alloc.txt page-frag-alloc
+el7-862-down-read-trylock.txt thp-anon-vma
+alinux2-thp-split-softlockup.txt thp-split-softlockup
+ubuntu-4.4-ksm-lockup.txt ksm-migrate
+openeuler-deferred-split-scan.txt thp-deferred-split
+EOL
 finish
