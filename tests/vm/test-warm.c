@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -11,6 +12,7 @@
 
 #include "lab-file.h"
 #include "lab-json.h"
+#include "lab-proc.h"
 #include "lab-template.h"
 #include "vm-guest.h"
 
@@ -18,12 +20,17 @@
 #define ANSWER_MS 20000
 
 static VmBench bench;
+static const char *program;
 
+/* The template for such a guest, booted if there is none; 'prepare' (or NULL) comes before it is
+ * saved. */
 static LabTemplate *
-open_or_make(const LabGuestConfig *config, guint index)
+make_template(const char *cmdline, guint index, void (*prepare)(LabGuest *guest))
 {
+    g_autofree char *all = NULL;
+    const LabGuestConfig config = vm_config(&bench, cmdline, &all);
     g_autoptr(GError) error = NULL;
-    g_autofree char *key = lab_template_key(config, index, &error);
+    g_autofree char *key = lab_template_key(&config, index, &error);
     g_autoptr(LabGuest) guest = NULL;
     g_autoptr(json_t) state = json_pack("{s:s}", "word", "from the worker");
     LabTemplate *template;
@@ -31,21 +38,37 @@ open_or_make(const LabGuestConfig *config, guint index)
     gint64 before_us;
 
     g_assert_no_error(error);
-    lab_template_claim(config->cache_directory, key, 0, &template, &claim, &error);
+    lab_template_claim(config.cache_directory, key, 0, &template, &claim, &error);
     g_assert_no_error(error);
     if (template)
         return template;
     g_assert_nonnull(claim);
-    guest = lab_guest_new_template(config, index, claim, &error);
+    guest = lab_guest_new_template(&config, index, claim, &error);
     g_assert_no_error(error);
     lab_guest_start(guest, &error);
     g_assert_no_error(error);
     g_assert_true(vm_wait_agent(guest, "hello", BOOT_MS));
+    if (prepare)
+        prepare(guest);
     before_us = g_get_monotonic_time();
     template = lab_guest_save_template(guest, state, &error);
     g_assert_no_error(error);
     g_test_message("saved in %" G_GINT64_FORMAT " ms", (g_get_monotonic_time() - before_us) / 1000);
     return template;
+}
+
+static LabTemplate *
+the_template(void)
+{
+    return make_template("", 0, NULL);
+}
+
+static int
+compare_times(const void *a, const void *b)
+{
+    gint64 one = *(const gint64 *)a, two = *(const gint64 *)b;
+
+    return (one > two) - (one < two);
 }
 
 static LabGuest *
@@ -67,15 +90,6 @@ start(LabGuest *guest)
 
     lab_guest_start(guest, &error);
     g_assert_no_error(error);
-}
-
-static LabTemplate *
-the_template(void)
-{
-    g_autofree char *cmdline = NULL;
-    const LabGuestConfig config = vm_config(&bench, "", &cmdline);
-
-    return open_or_make(&config, 0);
 }
 
 static void
@@ -386,20 +400,198 @@ test_damaged(void)
     }
 }
 
+/* A worker that is killed takes its clones with it, and the template stays as it was. */
+static void
+test_worker_killed(void)
+{
+    const char *const argv[] = {program, "--sleeper", NULL};
+    g_auto(GStrv) env = g_environ_setenv(g_get_environ(), "TMPDIR", bench.directory, TRUE);
+    g_autoptr(GError) error = NULL;
+    GPid worker;
+    int out = -1;
+    char buffer[32] = "";
+    pid_t qemu;
+
+    lab_template_free(the_template());
+    g_assert_true(g_spawn_async_with_pipes(NULL, (char **)argv, env, G_SPAWN_DO_NOT_REAP_CHILD,
+                                           NULL, NULL, &worker, NULL, &out, NULL, &error));
+    g_assert_cmpint(read(out, buffer, sizeof buffer - 1), >, 0);
+    qemu = (pid_t)g_ascii_strtoll(buffer, NULL, 10);
+    g_assert_cmpint(kill(qemu, 0), ==, 0);
+    kill(worker, SIGKILL);
+    waitpid(worker, NULL, 0);
+    for (int i = 0; i < 2000 && kill(qemu, 0) == 0; i++)
+        g_usleep(10000);
+    g_assert_cmpint(kill(qemu, 0), ==, -1);
+    close(out);
+    g_assert_true(is_there());
+}
+
+/* The program as the worker of the test above. */
+static G_NORETURN void
+sleeper(void)
+{
+    LabGuest *guest;
+
+    vm_bench_init(&bench);
+    guest = new_clone(the_template());
+    start(guest);
+    ask(guest);
+    printf("%d\n", (int)qemu_pid(guest));
+    fflush(stdout);
+    for (;;)
+        pause();
+}
+
+/* A panic on that CPU of a clone whose capture kernel was loaded before the save: a whole vmcore.
+ */
+static void
+panic_and_dump(LabTemplate *template, int cpu)
+{
+    g_autoptr(LabGuest) guest = new_clone(template);
+    g_autoptr(LabGuestEvent) begin = NULL;
+    g_autoptr(LabGuestEvent) end = NULL;
+    g_autofree char *path = g_build_filename(bench.directory, "vmcore", NULL);
+    gint64 from_us = g_get_monotonic_time();
+
+    (void)unlink(path);
+    lab_guest_set_dump_path(guest, path);
+    start(guest);
+    vm_request(guest,
+               "{\"id\":2,\"verb\":\"builtin\",\"name\":\"sysrq-panic\",\"args\":[\"cpu=%d\"]}",
+               cpu);
+    begin = vm_wait(guest, LAB_GUEST_EVENT_DUMP_BEGIN, BOOT_MS);
+    g_assert_nonnull(begin);
+    end = vm_wait(guest, LAB_GUEST_EVENT_DUMP_END, BOOT_MS);
+    g_assert_nonnull(end);
+    g_assert_cmpstr(end->text, ==, NULL);
+    vm_check_dump(&bench, path, "Kernel panic - not syncing: sysrq triggered crash");
+    g_test_message("panic on CPU %d: %.1f s from start to vmcore", cpu,
+                   (double)(g_get_monotonic_time() - from_us) / 1e6);
+}
+
+static void
+load_capture(LabGuest *guest)
+{
+    vm_request(guest, "{\"id\":1,\"verb\":\"load-capture\",\"method\":\"auto\"}");
+    g_assert_true(vm_wait_answer(guest, 1, 60000));
+}
+
+/* Two NUMA nodes are two memory files. KREGLAB_TEST_CLONES: how many panics, the CPUs in turn. */
+static void
+test_numa_kdump(void)
+{
+    const char *given = g_getenv("KREGLAB_TEST_CLONES");
+    int count = given ? atoi(given) : 2;
+    LabGuestShape saved = bench.cell->guest;
+    g_autoptr(LabTemplate) template = NULL;
+    g_autofree char *initramfs = g_steal_pointer(&bench.initramfs);
+
+    vm_bench_with_kdump(&bench);
+    bench.cell->guest.numa_nodes = 2;
+    template = make_template("", 0, load_capture);
+    g_assert_cmpuint(json_array_size(lab_json_member(lab_template_json(template), "files")), ==, 3);
+    for (int i = 0; i < count; i++)
+        panic_and_dump(template, i % bench.cell->guest.cpus);
+    bench.cell->guest = saved;
+    bench.crashkernel_mib = 0;
+    g_free(bench.initramfs);
+    bench.initramfs = g_steal_pointer(&initramfs);
+}
+
+/* Disks, SCSI, a watchdog and the user network are saved, too. */
+static void
+test_shape(void)
+{
+    guint64 disks[] = {64u << 20, 1u << 30, 0};
+    char sg[] = "sg", watchdog[] = "watchdog", user[] = "user";
+    char *devices[] = {sg, watchdog, NULL};
+    LabGuestShape saved = bench.cell->guest;
+    LabGuestShape *shape = &bench.cell->guest;
+
+    shape->cpus = 3;
+    shape->disks = disks;
+    shape->devices = devices;
+    shape->network = user;
+    {
+        g_autoptr(LabTemplate) template = make_template("", 0, NULL);
+        g_autoptr(LabGuest) guest = new_clone(template);
+
+        start(guest);
+        ask(guest);
+    }
+    bench.cell->guest = saved;
+}
+
+/* SHA-256 of each of the template's files, one after the other. */
+static char *
+fingerprint(void)
+{
+    g_autofree char *directory = template_file("");
+    const char *const argv[] = {"sh", "-c", "sha256sum *", NULL};
+    const LabProcOptions options = {.cwd = directory};
+    g_auto(LabProcResult) result = {0};
+    g_autoptr(GError) error = NULL;
+
+    lab_proc_check(argv, &options, &result, &error);
+    g_assert_no_error(error);
+    return g_steal_pointer(&result.output);
+}
+
+/* 1000 in a row: none fails, and the template's files are the same to the bit. */
+static void
+test_soak(void)
+{
+    const char *given = g_getenv("KREGLAB_TEST_CLONES");
+    int count = given ? atoi(given) : 1000;
+    g_autoptr(LabTemplate) template = the_template();
+    g_autofree char *before = fingerprint();
+    g_autofree char *after = NULL;
+    g_autofree gint64 *times_us = g_new0(gint64, count);
+    gint64 begun_us = g_get_monotonic_time();
+
+    for (int i = 0; i < count; i++) {
+        gint64 from_us = g_get_monotonic_time();
+        g_autoptr(LabGuest) guest = new_clone(template);
+
+        start(guest);
+        ask(guest);
+        times_us[i] = g_get_monotonic_time() - from_us;
+    }
+    after = fingerprint();
+    g_assert_cmpstr(before, ==, after);
+    g_assert_true(is_there());
+    qsort(times_us, (size_t)count, sizeof *times_us, compare_times);
+    g_test_message(
+        "%d clones in %.0f s; start to answer: median %.1f ms, 95%% %.1f ms, worst %.1f ms", count,
+        (double)(g_get_monotonic_time() - begun_us) / 1e6, (double)times_us[count / 2] / 1000,
+        (double)times_us[count * 95 / 100] / 1000, (double)times_us[count - 1] / 1000);
+}
+
 int
 main(int argc, char **argv)
 {
     int status;
 
+    if (argc > 1 && strcmp(argv[1], "--sleeper") == 0)
+        sleeper();
+    program = argv[0];
     g_test_init(&argc, &argv, NULL);
     vm_bench_init(&bench);
-    g_test_add_func("/vm/warm/facts", test_facts);
-    g_test_add_func("/vm/warm/cost", test_cost);
-    g_test_add_func("/vm/warm/several", test_several);
-    g_test_add_func("/vm/warm/panic", test_panic);
-    g_test_add_func("/vm/warm/ends", test_ends);
-    g_test_add_func("/vm/warm/key", test_key);
-    g_test_add_func("/vm/warm/damaged", test_damaged);
+    if (g_test_slow()) {
+        g_test_add_func("/vm/warm/soak", test_soak);
+    } else {
+        g_test_add_func("/vm/warm/facts", test_facts);
+        g_test_add_func("/vm/warm/cost", test_cost);
+        g_test_add_func("/vm/warm/several", test_several);
+        g_test_add_func("/vm/warm/panic", test_panic);
+        g_test_add_func("/vm/warm/ends", test_ends);
+        g_test_add_func("/vm/warm/key", test_key);
+        g_test_add_func("/vm/warm/damaged", test_damaged);
+        g_test_add_func("/vm/warm/worker-killed", test_worker_killed);
+        g_test_add_func("/vm/warm/shape", test_shape);
+        g_test_add_func("/vm/warm/numa-kdump", test_numa_kdump);
+    }
     status = g_test_run();
     vm_bench_clear(&bench);
     return status;
