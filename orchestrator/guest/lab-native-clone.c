@@ -13,7 +13,8 @@
 #include "lab-log.h"
 #include "lab-template-private.h"
 
-#define RESTORE_MS 30000
+#define RESTORE_MS   30000
+#define MAX_STAND_IN (1u << 20)
 
 /* Opened anew for each clone: the position in 'state' is its own. QEMU opens the memory again by
  * way of /proc/self/fd. */
@@ -42,8 +43,8 @@ open_ram(LabNative *guest, int *ram, GError **error)
     return TRUE;
 }
 
-/* A clone has booted already: its QEMU wants to see a kernel only because the option ROM that comes
- * with one is part of the machine. So it gets the image's head and no initramfs. */
+/* A clone has booted already: instead of a kernel and an initramfs it has their stand-ins
+ * (lab-native-head.h). */
 static gboolean
 make_files(LabNative *guest, GError **error)
 {
@@ -59,7 +60,7 @@ make_files(LabNative *guest, GError **error)
         g_autofree char *path = g_build_filename(machine->directory, names[i], NULL);
         gsize length = 0;
         g_autofree char *bytes =
-            lab_file_read(guest->template->fd, names[i], LAB_NATIVE_MAX_HEAD, &length, error);
+            lab_file_read(guest->template->fd, names[i], MAX_STAND_IN, &length, error);
         LAB_AUTO_FD fd =
             bytes ? open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600) : -1;
 

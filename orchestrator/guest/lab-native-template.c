@@ -2,7 +2,6 @@
 /* A guest that becomes a template: booted with its RAM in files, stopped, saved. */
 #include "lab-native.h"
 
-#include <elf.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
@@ -16,12 +15,11 @@
 #include "lab-file.h"
 #include "lab-json.h"
 #include "lab-log.h"
+#include "lab-native-head.h"
 #include "lab-template-private.h"
 
-#define SETUP_SECTS 0x1f1
-#define SECTOR      512u
-#define START_MS    15000
-#define SAVE_MS     30000
+#define START_MS 15000
+#define SAVE_MS  30000
 
 /* libvirt's own command line for the same domain: one description, two ways to start it. */
 static gboolean
@@ -77,23 +75,15 @@ link_boot_file(LabNative *guest, const char *path, const char *name, GError **er
     return TRUE;
 }
 
-/* What clones are shown for a kernel and an initramfs (see lab-native-clone.c). */
+/* What clones are shown for a kernel and an initramfs (see lab-native-head.h). */
 static gboolean
 keep_heads(LabNative *guest, GError **error)
 {
-    g_autoptr(GMappedFile) image = g_mapped_file_new(guest->machine.base.kernel, FALSE, error);
-    const guint8 *bytes;
-    gsize length;
+    g_autoptr(GBytes) head = lab_native_head(guest->machine.base.kernel, error);
 
-    if (!image)
-        return FALSE;
-    bytes = (const guint8 *)g_mapped_file_get_contents(image);
-    length = g_mapped_file_get_length(image);
-    /* Documentation/arch/x86/boot.rst: setup_sects, where 0 means 4, and the boot sector. */
-    if (length > SETUP_SECTS && memcmp(bytes, ELFMAG, SELFMAG) != 0)
-        length = MIN(length,
-                     (gsize)((bytes[SETUP_SECTS] ? bytes[SETUP_SECTS] : 4) + 1) * SECTOR + SECTOR);
-    return lab_file_write(guest->claim->fd, "kernel", bytes, (gssize)length, 0600, error) &&
+    return head &&
+           lab_file_write(guest->claim->fd, "kernel", g_bytes_get_data(head, NULL),
+                          (gssize)g_bytes_get_size(head), 0600, error) &&
            lab_file_write(guest->claim->fd, "initramfs", "no initramfs\n", -1, 0600, error);
 }
 

@@ -8,9 +8,6 @@
 #include "lab-qmp.h"
 #include "lab-template.h"
 
-/* Of a kernel image's head: the boot protocol's setup sectors (255 at most) and a page. */
-#define LAB_NATIVE_MAX_HEAD (256u << 20)
-
 typedef struct {
     LabMachine machine;
     LabTemplateClaim *claim; /* of one that becomes a template; or NULL */

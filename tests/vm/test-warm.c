@@ -499,6 +499,28 @@ test_numa_kdump(void)
     bench.initramfs = g_steal_pointer(&initramfs);
 }
 
+/* An uncompressed kernel, entered through PVH. */
+static void
+test_pvh(void)
+{
+    g_autofree char *bzimage = g_steal_pointer(&bench.kernel);
+    gint64 memory_kb;
+
+    bench.kernel = g_build_filename(bench.stored->directory, "vmlinux", NULL);
+    {
+        g_autoptr(LabTemplate) template = make_template("", 0, NULL);
+        g_autoptr(LabGuest) guest = new_clone(template);
+
+        start(guest);
+        ask(guest);
+        memory_kb = pss_kb(guest);
+    }
+    g_test_message("%d kB", (int)memory_kb);
+    g_assert_cmpint(memory_kb, <, 100 * 1024);
+    g_free(bench.kernel);
+    bench.kernel = g_steal_pointer(&bzimage);
+}
+
 /* Disks, SCSI, a watchdog and the user network are saved, too. */
 static void
 test_shape(void)
@@ -589,6 +611,7 @@ main(int argc, char **argv)
         g_test_add_func("/vm/warm/key", test_key);
         g_test_add_func("/vm/warm/damaged", test_damaged);
         g_test_add_func("/vm/warm/worker-killed", test_worker_killed);
+        g_test_add_func("/vm/warm/pvh", test_pvh);
         g_test_add_func("/vm/warm/shape", test_shape);
         g_test_add_func("/vm/warm/numa-kdump", test_numa_kdump);
     }
