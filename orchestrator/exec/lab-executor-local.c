@@ -1,213 +1,172 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Workers as children of this process, one process group each. */
+/*
+ * Cells on this machine. A worker that is done with its cell is kept and gets the next one; what it
+ * opened and started ahead is there then. One that dies costs the one cell that it was at.
+ */
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
-#include <string.h>
-#include <sys/prctl.h>
-#include <sys/wait.h>
-#include <unistd.h>
-
-#include <glib-unix.h>
 
 #include "lab-error.h"
 #include "lab-executor.h"
 #include "lab-file.h"
 #include "lab-json.h"
+#include "lab-local-worker.h"
 
-/* Longer lines of a worker are no events. */
-#define MAX_LINE       (256u << 10)
-#define EVENTS_FD      3
 #define STRAY_GRACE_MS 10000
+
+/* A worker's place: its process, and the cell that it is at. */
+typedef struct {
+    LabLocalWorker *worker;
+    LabTask *task;    /* NULL: it is free */
+    gboolean stopped; /* it was told to end: no further cell for it */
+} Desk;
 
 struct LabTask {
     const LabTaskHandlers *handlers;
     gpointer data;
-    GPid pid;
-    gint64 birth;
-    int events_fd;
-    guint events_source;
-    GString *line;
-    gboolean skipping; /* the rest of a line that is too long */
+    Desk *desk;
+    char *name; /* of the cell, as the worker's events have it */
 };
 
-/* Field 22 of /proc/PID/stat, the start time in clock ticks since boot; 0: no such process, or one
- * that has ended and waits for its parent. proc(5). */
-static gint64
-birth_of(GPid pid)
-{
-    g_autofree char *path = g_strdup_printf("/proc/%d/stat", (int)pid);
-    g_autofree char *text = lab_file_read(AT_FDCWD, path, 4096, NULL, NULL);
-    const char *after_name = text ? strrchr(text, ')') : NULL;
-    g_auto(GStrv) fields = after_name ? g_strsplit(after_name, " ", 22) : NULL;
+static GPtrArray *desks; /* Desk; NULL: none yet */
 
-    if (!fields || g_strv_length(fields) < 21 || *fields[1] == 'Z' || *fields[1] == 'X')
-        return 0;
-    return g_ascii_strtoll(fields[20], NULL, 10);
+static void
+end_task(Desk *desk, int status)
+{
+    LabTask *task = desk->task;
+
+    if (!task)
+        return;
+    desk->task = NULL;
+    task->handlers->ended(task, status, task->data);
+    g_free(task->name);
+    g_free(task);
 }
 
 static void
-take_line(LabTask *task)
+on_event(LabLocalWorker *worker, const json_t *event, gpointer owner)
 {
-    g_autoptr(json_t) event = NULL;
+    Desk *desk = owner;
+    LabTask *task = desk->task;
 
-    if (!task->skipping && task->line->len > 0)
-        event = lab_json_parse(task->line->str, task->line->len, "worker event", NULL);
-    task->skipping = FALSE;
-    g_string_truncate(task->line, 0);
-    if (json_is_object(event))
+    if (!task || g_strcmp0(lab_json_string(event, "cell"), task->name) != 0)
+        return;
+    if (g_strcmp0(lab_json_string(event, "event"), "cell-done") == 0)
+        end_task(desk, (int)lab_json_int(event, "status", LAB_EXIT_INFRA));
+    else
         task->handlers->event(task, event, task->data);
 }
 
 static void
-take_bytes(LabTask *task, const char *bytes, gsize length)
+on_ended(LabLocalWorker *worker, int status, gpointer owner)
 {
-    while (length > 0) {
-        const char *newline = memchr(bytes, '\n', length);
-        gsize part = newline ? (gsize)(newline - bytes) : length;
+    Desk *desk = owner;
 
-        if (task->line->len + part > MAX_LINE)
-            task->skipping = TRUE;
-        if (!task->skipping)
-            g_string_append_len(task->line, bytes, (gssize)part);
-        if (!newline)
-            return;
-        take_line(task);
-        bytes = newline + 1;
-        length -= part + 1;
+    g_ptr_array_remove_fast(desks, desk);
+    end_task(desk, status);
+    g_free(desk);
+}
+
+static const LabLocalWorkerHandlers worker_handlers = {on_event, on_ended};
+
+static Desk *
+free_desk(void)
+{
+    for (guint i = 0; desks && i < desks->len; i++) {
+        Desk *desk = desks->pdata[i];
+
+        if (!desk->task && !desk->stopped)
+            return desk;
     }
+    return NULL;
 }
 
-/* Reads what is there; FALSE at its end. At most 'rounds' buffers, so that one chatty worker does
- * not hold up the others. */
-static gboolean
-read_events(LabTask *task, int rounds)
+static Desk *
+new_desk(const LabTaskRequest *request, GError **error)
 {
-    char buffer[16384];
+    g_autofree char *log = g_build_filename(request->directory, "worker.log", NULL);
+    LAB_AUTO_FD log_fd = open(log, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW, 0600);
+    g_autofree Desk *desk = g_new0(Desk, 1);
 
-    for (; rounds > 0; rounds--) {
-        ssize_t n = read(task->events_fd, buffer, sizeof buffer);
-
-        if (n < 0 && errno == EINTR)
-            continue;
-        if (n < 0)
-            return errno == EAGAIN;
-        if (n == 0)
-            return FALSE;
-        take_bytes(task, buffer, (gsize)n);
+    if (log_fd < 0) {
+        lab_error_set_errno(error, errno, "opening '%s'", log);
+        return NULL;
     }
-    return TRUE;
+    desk->worker = lab_local_worker_start(request->paths, log_fd, &worker_handlers, desk, error);
+    if (!desk->worker)
+        return NULL;
+    if (!desks)
+        desks = g_ptr_array_new();
+    g_ptr_array_add(desks, desk);
+    return g_steal_pointer(&desk);
 }
 
-static gboolean
-on_events(int fd, GIOCondition condition, gpointer data)
+static json_t *
+request_json(const LabTaskRequest *request)
 {
-    LabTask *task = data;
+    json_t *json = json_object();
 
-    if (read_events(task, 4))
-        return G_SOURCE_CONTINUE;
-    task->events_source = 0;
-    return G_SOURCE_REMOVE;
+    json_object_set_new(json, "cell", lab_json_text(request->directory));
+    json_object_set_new(json, "warm", json_boolean(request->warm));
+    json_object_set_new(json, "cold_why", lab_json_text(request->cold_why));
+    json_object_set_new(json, "next",
+                        request->next ? lab_cell_to_json(request->next) : json_null());
+    return json;
 }
 
-static void
-on_child_exit(GPid pid, int raw, gpointer data)
+/* A free worker may have died a moment ago: then another one gets the cell. */
+static Desk *
+give(const LabTaskRequest *request, GError **error)
 {
-    LabTask *task = data;
-    int status = WIFEXITED(raw) ? WEXITSTATUS(raw) : 128 + WTERMSIG(raw);
+    g_autoptr(json_t) json = request_json(request);
+    Desk *desk;
 
-    /* What it left behind in its group. The group's number is still ours to use: the zombie was
-     * reaped just now, and a group lives on only as long as it has members. */
-    kill(-pid, SIGKILL);
-    read_events(task, 64);
-    task->handlers->ended(task, status, task->data);
-    g_clear_handle_id(&task->events_source, g_source_remove);
-    lab_fd_close(&task->events_fd);
-    g_string_free(task->line, TRUE);
-    g_spawn_close_pid(pid);
-    g_free(task);
-}
-
-/* In the child: a group of its own, so that Ctrl-C reaches the parent alone, and an end when the
- * parent has died: SIGTERM, on which the worker stops its guest. */
-static void
-set_up_child(gpointer data)
-{
-    setpgid(0, 0);
-    prctl(PR_SET_PDEATHSIG, SIGTERM);
-    if (getppid() != GPOINTER_TO_INT(data))
-        _exit(127);
-}
-
-static gboolean
-spawn(LabTask *task, const LabTaskRequest *request, int log_fd, int events_fd, GError **error)
-{
-    const char *argv[] = {request->paths->worker, "cell", request->directory, NULL};
-    g_auto(GStrv) env = g_get_environ();
-    int targets[] = {EVENTS_FD};
-    g_autoptr(GError) local = NULL;
-
-    env = g_environ_setenv(env, "KREGLAB_DATA", request->paths->data, TRUE);
-    env = g_environ_setenv(env, "KREGLAB_CACHE", request->paths->cache, TRUE);
-    if (g_spawn_async_with_pipes_and_fds(NULL, argv, (const char *const *)env,
-                                         G_SPAWN_DO_NOT_REAP_CHILD, set_up_child,
-                                         GINT_TO_POINTER(getpid()), -1, log_fd, log_fd, &events_fd,
-                                         targets, 1, &task->pid, NULL, NULL, NULL, &local))
-        return TRUE;
-    g_set_error(error, LAB_INFRA_ERROR,
-                g_error_matches(local, G_SPAWN_ERROR, G_SPAWN_ERROR_NOENT) ? LAB_ERROR_NOT_FOUND
-                                                                           : LAB_ERROR_FAILED,
-                "starting the worker '%s': %s", request->paths->worker, local->message);
-    return FALSE;
+    while ((desk = free_desk())) {
+        if (lab_local_worker_give(desk->worker, json, NULL))
+            return desk;
+        desk->stopped = TRUE;
+    }
+    desk = new_desk(request, error);
+    if (!desk || lab_local_worker_give(desk->worker, json, error))
+        return desk;
+    desk->stopped = TRUE;
+    lab_local_worker_stop(desk->worker, TRUE);
+    return NULL;
 }
 
 static LabTask *
 local_start(const LabTaskRequest *request, const LabTaskHandlers *handlers, gpointer data,
             GError **error)
 {
-    g_autofree char *log = g_build_filename(request->directory, "worker.log", NULL);
-    LAB_AUTO_FD log_fd = open(log, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW, 0600);
-    int ends[2] = {-1, -1};
-    g_autofree LabTask *task = g_new0(LabTask, 1);
-    gboolean started;
+    Desk *desk = give(request, error);
+    LabTask *task;
 
-    if (log_fd < 0 || pipe2(ends, O_CLOEXEC) < 0) {
-        lab_error_set_errno(error, errno, "preparing a worker");
+    if (!desk)
         return NULL;
-    }
-    started = spawn(task, request, log_fd, ends[1], error);
-    lab_fd_close(&ends[1]);
-    if (!started) {
-        lab_fd_close(&ends[0]);
-        return NULL;
-    }
-    setpgid(task->pid, task->pid);
+    task = g_new0(LabTask, 1);
     task->handlers = handlers;
     task->data = data;
-    task->birth = birth_of(task->pid);
-    task->line = g_string_new(NULL);
-    task->events_fd = ends[0];
-    g_unix_set_fd_nonblocking(task->events_fd, TRUE, NULL);
-    task->events_source =
-        g_unix_fd_add(task->events_fd, G_IO_IN | G_IO_HUP | G_IO_ERR, on_events, task);
-    g_child_watch_add(task->pid, on_child_exit, task);
-    return g_steal_pointer(&task);
+    task->desk = desk;
+    task->name = g_path_get_basename(request->directory);
+    desk->task = task;
+    return task;
 }
 
 static void
 local_stop(LabTask *task, gboolean at_once)
 {
-    if (at_once)
-        kill(-task->pid, SIGKILL);
-    else
-        kill(task->pid, SIGTERM);
+    task->desk->stopped = TRUE;
+    lab_local_worker_stop(task->desk->worker, at_once);
 }
 
 static void
 local_identify(const LabTask *task, json_t *entry)
 {
-    json_object_set_new(entry, "pid", json_integer(task->pid));
-    json_object_set_new(entry, "birth", json_integer(task->birth));
+    const LabLocalWorker *worker = task->desk->worker;
+
+    json_object_set_new(entry, "pid", json_integer(lab_local_worker_pid(worker)));
+    json_object_set_new(entry, "birth", json_integer(lab_local_worker_birth(worker)));
 }
 
 static gboolean
@@ -218,9 +177,9 @@ local_end_stray(const LabJournalCell *cell, GError **error)
 
     if (cell->pid <= 1 || cell->birth == 0)
         return TRUE;
-    if (birth_of(cell->pid) == cell->birth)
+    if (lab_local_birth_of(cell->pid) == cell->birth)
         kill(cell->pid, SIGTERM);
-    while (birth_of(cell->pid) == cell->birth) {
+    while (lab_local_birth_of(cell->pid) == cell->birth) {
         gint64 now_us = g_get_monotonic_time();
 
         if (now_us > hard_us) {
@@ -235,10 +194,17 @@ local_end_stray(const LabJournalCell *cell, GError **error)
     return TRUE;
 }
 
-/* Each worker ends with its cell. */
 static void
 local_finish(void)
 {
+    for (guint i = 0; desks && i < desks->len; i++) {
+        Desk *desk = desks->pdata[i];
+
+        g_return_if_fail(!desk->task);
+        lab_local_worker_dismiss(desk->worker);
+        g_free(desk);
+    }
+    g_clear_pointer(&desks, g_ptr_array_unref);
 }
 
 const LabExecutor lab_executor_local = {

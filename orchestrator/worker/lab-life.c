@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <string.h>
+#include <sys/eventfd.h>
 #include <sys/prctl.h>
 #include <unistd.h>
 
@@ -16,24 +17,56 @@
 /* For the signal handler: the guest to cancel, or NULL while there is none. */
 static LabGuest *volatile cancel_guest;
 static volatile sig_atomic_t cancelled;
+static int cancel_fd = -1; /* eventfd of lab_life_cancel_fd() */
 
-/* With no guest there is nothing to take down: children die with this process. */
+/* What may take too long between cells to end in order. */
+#define ORDERLY_S 3
+
+/* With no guest there is nothing to take down: children die with this process. Where guests of
+ * further cells may wait it gets a moment to end in order. */
 void
 lab_life_cancel(void)
 {
     LabGuest *guest = cancel_guest;
 
+    guint64 one = 1;
+
     cancelled = 1;
+    if (cancel_fd >= 0)
+        (void)!write(cancel_fd, &one, sizeof one);
     if (guest)
         lab_guest_cancel(guest);
+    else if (cancel_fd >= 0)
+        alarm(ORDERLY_S);
     else
         _exit(LAB_EXIT_INFRA);
+}
+
+gboolean
+lab_life_cancelled(void)
+{
+    return cancelled != 0;
+}
+
+int
+lab_life_cancel_fd(GError **error)
+{
+    if (cancel_fd < 0)
+        cancel_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    if (cancel_fd < 0)
+        lab_error_set_errno(error, errno, "making an eventfd");
+    return cancel_fd;
 }
 
 static void
 on_signal(int number)
 {
+    int saved = errno;
+
+    if (number == SIGALRM)
+        _exit(LAB_EXIT_INFRA);
     lab_life_cancel();
+    errno = saved;
 }
 
 void
@@ -45,6 +78,7 @@ lab_life_cancel_on_signals(void)
     sigaction(SIGTERM, &action, NULL);
     sigaction(SIGINT, &action, NULL);
     sigaction(SIGHUP, &action, NULL);
+    sigaction(SIGALRM, &action, NULL);
     prctl(PR_SET_PDEATHSIG, SIGTERM);
 }
 

@@ -10,6 +10,7 @@
 #include "lab-kernel.h"
 #include "lab-paths.h"
 #include "lab-runtime.h"
+#include "lab-stock.h"
 
 /* How a wait ended. */
 typedef enum {
@@ -44,8 +45,10 @@ typedef struct LabLife {
     LabKernel *kernel; /* NULL in replays */
     char *directory;
     int dirfd;
-    LabRuntime *runtime; /* NULL until the guest is made, and in replays */
-    int event_fd;        /* -1: nobody listens */
+    LabStock *stock; /* borrowed: what the process keeps between cells; NULL: it has but this one */
+    LabRuntime
+        *runtime; /* its own, without a stock; NULL until the guest is made, and in replays */
+    int event_fd; /* -1: nobody listens */
     gint64 started_us;
     LabDeadlines deadlines; /* the cell's as they were written; cell->deadlines are stretched */
     double time_factor;     /* by which they are: 1 and more */
@@ -127,6 +130,10 @@ void lab_life_cancel(void);
  * stopped and no result is left. */
 void lab_life_cancel_on_signals(void);
 void lab_life_set_cancel_guest(LabGuest *guest);
+gboolean lab_life_cancelled(void);
+/* For a process of many cells: a descriptor that becomes readable when it is told to end, so that
+ * it can do so in order between cells. -1 and error. */
+int lab_life_cancel_fd(GError **error);
 
 /* Events on fd 3. */
 void lab_life_enter(LabLife *life, const char *phase);

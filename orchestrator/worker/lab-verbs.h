@@ -3,6 +3,7 @@
 #pragma once
 
 int lab_verb_cell(int argc, char **argv);
+int lab_verb_cells(int argc, char **argv);
 int lab_verb_clean(int argc, char **argv);
 int lab_verb_intake(int argc, char **argv);
 int lab_verb_kernel_build(int argc, char **argv);

@@ -6,6 +6,17 @@
 #include "lab-file.h"
 #include "lab-log.h"
 
+static const char *
+runtime_path(LabLife *life, GError **error)
+{
+    const LabRuntime *runtime;
+
+    if (!life->stock && !life->runtime)
+        life->runtime = lab_runtime_new(life->paths->data, life->cell->id, error);
+    runtime = life->stock ? lab_stock_runtime(life->stock, life->paths, error) : life->runtime;
+    return runtime ? lab_runtime_path(runtime) : NULL;
+}
+
 static LabGuest *
 new_guest(LabLife *life, GError **error)
 {
@@ -15,13 +26,13 @@ new_guest(LabLife *life, GError **error)
         .initramfs = life->initramfs,
         .cmdline = life->cmdline,
         .cell_directory = life->directory,
-        .runtime_directory = life->runtime ? lab_runtime_path(life->runtime) : NULL,
         .cache_directory = life->paths->cache,
     };
 
     if (life->cell->replay)
         return lab_guest_new_replay(&config, life->cell->replay, error);
-    return lab_guest_new_libvirt(&config, error);
+    config.runtime_directory = runtime_path(life, error);
+    return config.runtime_directory ? lab_guest_new_libvirt(&config, error) : NULL;
 }
 
 static gboolean
@@ -29,11 +40,6 @@ start_guest(LabLife *life, GError **error)
 {
     g_autofree char *dump = g_build_filename(life->directory, "vmcore", NULL);
 
-    if (!life->cell->replay) {
-        life->runtime = lab_runtime_new(life->paths->data, life->cell->id, error);
-        if (!life->runtime)
-            return FALSE;
-    }
     life->guest = new_guest(life, error);
     if (!life->guest)
         return FALSE;

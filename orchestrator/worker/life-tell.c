@@ -18,13 +18,14 @@ age_ms(const LabLife *life)
 
 /* A parent that went away is no reason to fail: it sends its own signal. */
 static void
-tell(LabLife *life, const json_t *event)
+tell(LabLife *life, json_t *event)
 {
     g_autofree char *line = NULL;
     g_autofree char *text = NULL;
 
     if (life->event_fd < 0)
         return;
+    json_object_set_new(event, "cell", lab_json_text(life->cell->id));
     line = lab_json_line(event);
     text = g_strconcat(line, "\n", NULL);
     if (!lab_fd_write_all(life->event_fd, text, strlen(text), NULL))

@@ -19,6 +19,7 @@ static const struct {
     int (*run)(int argc, char **argv);
 } verbs[] = {
     {"cell", "boot one guest, run its stressor, collect the evidence", lab_verb_cell},
+    {"cells", "live cells one after the other, as they are given on stdin", lab_verb_cells},
     {"clean", "end guests whose worker is dead", lab_verb_clean},
     {"intake", "take a kernel into the store", lab_verb_intake},
     {"kernel-build", "build a kernel from source", lab_verb_kernel_build},

@@ -174,14 +174,17 @@ run_cell(const char *directory)
     behaviour = behaviour_of(cell);
     signal(SIGTERM, g_str_equal(behaviour, "stubborn") ? SIG_IGN : on_term);
     log_line("start %s %d", lab_json_string(cell, "id"), (int)getpid());
-    say("{\"event\":\"phase\",\"phase\":\"boot\",\"t_ms\":1}\n");
+    say("{\"event\":\"phase\",\"cell\":\"%s\",\"phase\":\"boot\",\"t_ms\":1}\n",
+        lab_json_string(cell, "id"));
     if (g_getenv("FAKE_WORKER_GUEST"))
-        say("{\"event\":\"guest\",\"pid\":%s}\n", g_getenv("FAKE_WORKER_GUEST"));
+        say("{\"event\":\"guest\",\"cell\":\"%s\",\"pid\":%s}\n", lab_json_string(cell, "id"),
+            g_getenv("FAKE_WORKER_GUEST"));
     lab_file_write(fd, "console.log", "@+1 Linux version 6.1\n", -1, 0600, NULL);
     if (g_str_equal(behaviour, "flood"))
         flood();
     if (g_str_equal(behaviour, "dirty"))
-        say("{\"event\":\"warning\",\"text\":\"\\u001b[31mred\\u0007\"}\n");
+        say("{\"event\":\"warning\",\"cell\":\"%s\",\"text\":\"\\u001b[31mred\\u0007\"}\n",
+            lab_json_string(cell, "id"));
     while (g_str_equal(behaviour, "slow") || g_str_equal(behaviour, "stubborn"))
         pause();
     g_usleep(ms ? (gulong)g_ascii_strtoull(ms, NULL, 10) * 1000 : 0);
@@ -199,9 +202,35 @@ run_cell(const char *directory)
     return LAB_EXIT_OK;
 }
 
+/* Like the real one: one cell a line, until there is no more. */
+static int
+run_cells(void)
+{
+    char *line = NULL;
+    size_t size = 0;
+    ssize_t n;
+
+    while ((n = getline(&line, &size, stdin)) > 0) {
+        g_autoptr(json_t) request = lab_json_parse(line, (gsize)n, "request", NULL);
+        const char *directory = lab_json_string(request, "cell");
+        g_autofree char *name = directory ? g_path_get_basename(directory) : NULL;
+        int status;
+
+        if (!directory)
+            return LAB_EXIT_CONFIG;
+        status = run_cell(directory);
+        signal(SIGTERM, on_term);
+        say("{\"event\":\"cell-done\",\"cell\":\"%s\",\"status\":%d}\n", name, status);
+    }
+    free(line);
+    return LAB_EXIT_OK;
+}
+
 int
 main(int argc, char **argv)
 {
+    if (argc == 2 && g_str_equal(argv[1], "cells"))
+        return run_cells();
     if (argc == 3 && g_str_equal(argv[1], "cell"))
         return run_cell(argv[2]);
     if (argc >= 2 && g_str_equal(argv[1], "clean")) {
