@@ -384,12 +384,17 @@ scale(unsigned long *sharers, bool capped, uint64_t deadline_us)
     return stall_ms;
 }
 
+/* Where no long stall is expected, another task's wait of a second on a busy host is none either:
+ * the metric has the finer limit. */
+#define CAPPED_PATIENCE 5
+
 static void
-provoke(void)
+provoke(bool capped)
 {
     uint64_t end = now_us() + options.seconds * 1000000ull;
 
-    write_number("/proc/sys/kernel/hung_task_timeout_secs", options.timeout_secs);
+    write_number("/proc/sys/kernel/hung_task_timeout_secs",
+                 options.timeout_secs * (capped ? CAPPED_PATIENCE : 1));
     write_number("/proc/sys/kernel/hung_task_panic", 1);
     while (now_us() < end) {
         measure(5, end);
@@ -440,7 +445,7 @@ main(int argc, char **argv)
     if (!reached)
         printf("not reached: %ld of %lu pages merged, %u moves, median stall %.1f ms\n", merged,
                sharers, moves, stall_ms);
-    provoke();
+    provoke(capped);
     stop = true;
     pthread_join(thread, NULL);
     printf("done after %.1f s\n", (double)(now_us() - start) / 1e6);

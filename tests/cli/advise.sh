@@ -123,7 +123,7 @@ EOL
 
 # Their texts, where they are at hand: the incident's own recipe comes first.
 while read -r file recipe; do
-    text=$SOURCE_ROOT/../shared/seeds/$file
+    text=$(dirname "$SOURCE_ROOT")/shared/seeds/$file
     if [ ! -e "$text" ]; then
         skip "the recipe of $file" "the text is not at hand"
         continue
