@@ -2,6 +2,7 @@
 #include "lab-bisect.h"
 
 #include <math.h>
+#include <stdlib.h>
 
 /* How many runs' worth a rate that the user gives counts. */
 #define RATE_WEIGHT 20.0
@@ -273,4 +274,68 @@ lab_bisect_repeats(double rate, double confidence)
     if (rate >= 1)
         return 1;
     return (guint)MAX(1, ceil(log1p(-confidence) / log1p(-rate) - 1e-9));
+}
+
+static LabBisect *
+copy(const LabBisect *bisect)
+{
+    LabBisect *other = g_memdup2(bisect, sizeof *bisect);
+
+    other->kernels = g_memdup2(bisect->kernels, bisect->n * sizeof *bisect->kernels);
+    other->log_weight = g_memdup2(bisect->log_weight, (bisect->n + 1) * sizeof *bisect->log_weight);
+    return other;
+}
+
+/* Runs that the search took; *right is set when it ended at the pair around 'first'. */
+static guint
+simulate(const LabBisect *start, const LabBisectLab *lab, double confidence, guint first,
+         GRand *dice, gboolean *right)
+{
+    g_autoptr(LabBisect) bisect = copy(start);
+    guint runs = 0;
+    LabBisectPair pair;
+
+    while ((pair = lab_bisect_best(bisect)).odds < confidence &&
+           !lab_bisect_is_hopeless(bisect, confidence)) {
+        int kernel = lab_bisect_next(bisect);
+        double rate = kernel >= (int)first ? lab->rate : lab->false_rate;
+
+        if (kernel < 0)
+            break;
+        runs++;
+        if (g_rand_double(dice) >= lab->lost)
+            lab_bisect_observe(bisect, (guint)kernel, g_rand_double(dice) < rate);
+    }
+    *right = pair.good < (int)first && pair.bad >= (int)first && pair.bad < (int)start->n;
+    return runs;
+}
+
+static int
+compare_guints(const void *a, const void *b)
+{
+    guint one = *(const guint *)a, other = *(const guint *)b;
+
+    return (one > other) - (one < other);
+}
+
+LabBisectForecast
+lab_bisect_forecast(const LabBisect *bisect, const LabBisectLab *lab, double confidence,
+                    guint searches, guint32 seed)
+{
+    g_autoptr(GRand) dice = g_rand_new_with_seed(seed);
+    g_autofree guint *runs = g_new(guint, searches);
+    LabBisectForecast forecast = {0};
+
+    for (guint i = 0; i < searches; i++) {
+        guint first = (guint)g_rand_int_range(dice, 1, (gint32)bisect->n);
+        gboolean right;
+
+        runs[i] = simulate(bisect, lab, confidence, first, dice, &right);
+        forecast.right += right ? 1 : 0;
+    }
+    qsort(runs, searches, sizeof *runs, compare_guints);
+    forecast.median = runs[searches / 2];
+    forecast.nine_of_ten = runs[searches * 9 / 10];
+    forecast.most = runs[searches - 1];
+    return forecast;
 }

@@ -65,3 +65,21 @@ gboolean lab_bisect_is_dropped(const LabBisect *bisect, guint kernel);
 /* Runs without an event after which a kernel that shows it at 'rate' is taken for good with
  * 'confidence': the least n with (1 - rate)^n <= 1 - confidence. Both within 0 and 1. */
 guint lab_bisect_repeats(double rate, double confidence);
+
+typedef struct {
+    guint right;               /* searches that ended at the right pair */
+    guint median, nine_of_ten; /* runs until they ended */
+    guint most;
+} LabBisectForecast;
+
+/* How a lab fails in a simulation. */
+typedef struct {
+    double rate;       /* of runs with the change that show it */
+    double false_rate; /* of runs without it that seem to */
+    double lost;       /* of runs that say nothing */
+} LabBisectLab;
+
+/* Simulates 'searches' searches from where 'bisect' stands, the change anywhere in the row, that
+ * end at 'confidence'. The same 'seed' gives the same numbers. */
+LabBisectForecast lab_bisect_forecast(const LabBisect *bisect, const LabBisectLab *lab,
+                                      double confidence, guint searches, guint32 seed);

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* The search over kernels: its arithmetic against sums written out, and simulated searches. */
 #include <math.h>
-#include <stdlib.h>
 
 #include "lab-bisect.h"
+#include "lab-json.h"
+#include "lab-mark.h"
 
 #define CONFIDENCE 0.98
 #define FALSE_RATE 0.001
@@ -143,72 +144,26 @@ test_repeats(void)
     g_assert_cmpuint(lab_bisect_repeats(1, 0.99), ==, 1);
 }
 
-typedef struct {
-    double rate, false_rate, infra;
-    double told; /* the rate as the search is told; 0: not */
-    guint kernels, untestable;
-} Lab;
-
-typedef struct {
-    gboolean right;
-    guint runs;
-} Search;
-
-static Search
-simulate(const Lab *lab, GRand *dice)
-{
-    g_autoptr(LabBisect) bisect = lab_bisect_new(lab->kernels, lab->told, FALSE_RATE);
-    guint first = (guint)g_rand_int_range(dice, 1, (int)lab->kernels);
-    Search search = {0};
-    LabBisectPair pair;
-
-    for (guint i = 0; i < lab->untestable; i++)
-        lab_bisect_drop(bisect, (guint)g_rand_int_range(dice, 1, (int)lab->kernels - 1));
-    while ((pair = lab_bisect_best(bisect)).odds < CONFIDENCE &&
-           !lab_bisect_is_hopeless(bisect, CONFIDENCE)) {
-        guint kernel = (guint)lab_bisect_next(bisect);
-        double rate = kernel >= first ? lab->rate : lab->false_rate;
-
-        search.runs++;
-        g_assert_cmpuint(search.runs, <, 10000);
-        if (g_rand_double(dice) >= lab->infra)
-            lab_bisect_observe(bisect, kernel, g_rand_double(dice) < rate);
-    }
-    search.right = pair.good < (int)first && pair.bad >= (int)first && pair.bad < (int)lab->kernels;
-    return search;
-}
-
-static int
-compare_runs(const void *a, const void *b)
-{
-    return (int)((const Search *)a)->runs - (int)((const Search *)b)->runs;
-}
-
 static void
-simulate_many(const Lab *lab, guint searches)
+simulate(const LabBisect *bisect, const LabBisectLab *lab, guint searches)
 {
-    g_autoptr(GRand) dice = g_rand_new_with_seed(20240611);
-    g_autofree Search *all = g_new(Search, searches);
-    guint right = 0;
+    LabBisectForecast forecast = lab_bisect_forecast(bisect, lab, CONFIDENCE, searches, 20240611);
 
-    for (guint i = 0; i < searches; i++) {
-        all[i] = simulate(lab, dice);
-        right += all[i].right;
-    }
-    qsort(all, searches, sizeof(*all), compare_runs);
     g_test_message("rate %.0f %%: right in %u of %u searches; runs: median %u, nine of ten within "
                    "%u, at most %u",
-                   lab->rate * 100, right, searches, all[searches / 2].runs,
-                   all[searches * 9 / 10].runs, all[searches - 1].runs);
-    g_assert_cmpuint(right * 100, >=, searches * 95);
+                   lab->rate * 100, forecast.right, searches, forecast.median, forecast.nine_of_ten,
+                   forecast.most);
+    g_assert_cmpuint(forecast.right * 100, >=, searches * 95);
+    g_assert_cmpuint(forecast.most, <, 2000);
 }
 
 static void
 test_simulation(gconstpointer rate)
 {
-    const Lab lab = {.rate = *(const double *)rate, .kernels = 64};
+    const LabBisectLab lab = {.rate = *(const double *)rate};
+    g_autoptr(LabBisect) bisect = lab_bisect_new(64, 0, FALSE_RATE);
 
-    simulate_many(&lab, 1000);
+    simulate(bisect, &lab, 1000);
 }
 
 /* Good kernels fail now and then, a tenth of the runs are lost to the lab, eight kernels cannot be
@@ -216,18 +171,72 @@ test_simulation(gconstpointer rate)
 static void
 test_simulation_noisy(void)
 {
-    const Lab lab = {
-        .rate = 0.3, .false_rate = 0.001, .infra = 0.1, .kernels = 64, .untestable = 8};
+    const LabBisectLab lab = {.rate = 0.3, .false_rate = 0.001, .lost = 0.1};
+    g_autoptr(LabBisect) bisect = lab_bisect_new(64, 0, FALSE_RATE);
 
-    simulate_many(&lab, 300);
+    for (guint i = 0; i < 8; i++)
+        lab_bisect_drop(bisect, 5 + 7 * i);
+    simulate(bisect, &lab, 300);
 }
 
+/* Who knows the rate needs fewer runs. */
 static void
 test_simulation_known(void)
 {
-    const Lab lab = {.rate = 0.3, .told = 0.3, .kernels = 64};
+    const LabBisectLab lab = {.rate = 0.3};
+    g_autoptr(LabBisect) bisect = lab_bisect_new(64, 0.3, FALSE_RATE);
 
-    simulate_many(&lab, 300);
+    simulate(bisect, &lab, 300);
+}
+
+static void
+test_mark(void)
+{
+    static const struct {
+        const char *result; /* NULL: none */
+        LabMark mark;
+        LabSign sign;
+    } rows[] = {
+        {NULL, {0}, LAB_SIGN_NOTHING},
+        {"{'state':'infra','why':'no disk'}", {0}, LAB_SIGN_NOTHING},
+        {"{'state':'ran','outcome':'inconclusive'}", {0}, LAB_SIGN_NOTHING},
+        {"{'state':'skipped','why':'lacks CONFIG_KSM'}", {0}, LAB_SIGN_UNABLE},
+        {"{'state':'ran','outcome':'boot-failure'}", {0}, LAB_SIGN_UNABLE},
+        {"{'state':'ran','outcome':'boot-failure'}",
+         {.outcome = (char *)"boot-failure"},
+         LAB_SIGN_SHOWN},
+        {"{'state':'ran','outcome':'pass'}", {0}, LAB_SIGN_NOT_SHOWN},
+        {"{'state':'ran','outcome':'fail'}", {0}, LAB_SIGN_SHOWN},
+        {"{'state':'ran','outcome':'hang'}", {.outcome = (char *)"fail"}, LAB_SIGN_OTHER},
+        {"{'state':'ran','outcome':'crash','crash':{'title':'BUG: Bad page state'}}",
+         {.title = (char *)"BUG: Bad*"},
+         LAB_SIGN_SHOWN},
+        {"{'state':'ran','outcome':'crash','crash':{'title':'x','alternatives':['BUG: Bad y']}}",
+         {.title = (char *)"BUG: Bad*"},
+         LAB_SIGN_SHOWN},
+        {"{'state':'ran','outcome':'crash','crash':{'title':'INFO: task hung in z'}}",
+         {.title = (char *)"BUG: Bad*"},
+         LAB_SIGN_OTHER},
+        {"{'state':'ran','outcome':'fail'}", {.title = (char *)"BUG: Bad*"}, LAB_SIGN_OTHER},
+        {"{'state':'ran','outcome':'crash','crash':{'signature':{'k0':'v1:00','k1':'v1:12ab'}}}",
+         {.signature = (char *)"v1:12"},
+         LAB_SIGN_SHOWN},
+        {"{'state':'ran','outcome':'crash','crash':{'signature':{'k0':'v1:00','k1':'v1:12ab'}}}",
+         {.signature = (char *)"v1:34"},
+         LAB_SIGN_OTHER},
+    };
+
+    for (gsize i = 0; i < G_N_ELEMENTS(rows); i++) {
+        g_autofree char *text = g_strdup(rows[i].result ? rows[i].result : "null");
+        g_autoptr(json_t) result = NULL;
+
+        g_strdelimit(text, "'", '"');
+        result = json_loads(text, JSON_DECODE_ANY, NULL);
+        g_assert_nonnull(result);
+        g_test_message("%s", text);
+        g_assert_cmpint(lab_mark_judge(&rows[i].mark, json_is_null(result) ? NULL : result), ==,
+                        rows[i].sign);
+    }
 }
 
 int
@@ -241,6 +250,7 @@ main(int argc, char **argv)
     g_test_add_func("/bisect/dropped", test_dropped);
     g_test_add_func("/bisect/wrong-ends", test_wrong_ends);
     g_test_add_func("/bisect/repeats", test_repeats);
+    g_test_add_func("/bisect/mark", test_mark);
     g_test_add_data_func("/bisect/simulation/10", &rates[0], test_simulation);
     g_test_add_data_func("/bisect/simulation/30", &rates[1], test_simulation);
     g_test_add_data_func("/bisect/simulation/90", &rates[2], test_simulation);
