@@ -173,13 +173,15 @@ lab_native_argv_parse(const char *native, const char *directory, GError **error)
 {
     g_auto(GStrv) words = NULL;
     g_autoptr(json_t) command = json_pack("{s:[], s:[]}", "argv", "ram");
+    g_autoptr(GError) garbled = NULL;
     Parse parse = {.directory = directory,
                    .argv = lab_json_member(command, "argv"),
                    .ram = lab_json_member(command, "ram"),
                    .error = error};
 
-    if (!g_shell_parse_argv(native, NULL, &words, error)) {
-        g_prefix_error(error, "reading libvirt's command line: ");
+    if (!g_shell_parse_argv(native, NULL, &words, &garbled)) {
+        g_set_error(error, LAB_CONFIG_ERROR, LAB_ERROR_UNSUPPORTED,
+                    "reading libvirt's command line: %s", garbled->message);
         return NULL;
     }
     return parse_words(&parse, words) ? g_steal_pointer(&command) : NULL;

@@ -148,12 +148,11 @@ start_booting(LabNative *guest, GError **error)
 }
 
 /* An answer for good is kept, so that the next cell does not boot for nothing. */
-static gboolean
-unless_refused(LabNative *guest, gboolean ok, const GError *failure)
+static void
+remember_refusal(LabNative *guest, const GError *failure)
 {
-    if (!ok && g_error_matches(failure, LAB_CONFIG_ERROR, LAB_ERROR_UNSUPPORTED))
+    if (guest->claim && g_error_matches(failure, LAB_CONFIG_ERROR, LAB_ERROR_UNSUPPORTED))
         lab_template_refuse(guest->claim, failure->message);
-    return ok;
 }
 
 static gboolean
@@ -162,8 +161,9 @@ template_start(LabGuest *base, GError **error)
     LabNative *guest = (LabNative *)base;
     g_autoptr(GError) failure = NULL;
 
-    if (unless_refused(guest, start_booting(guest, &failure), failure))
+    if (start_booting(guest, &failure))
         return TRUE;
+    remember_refusal(guest, failure);
     g_propagate_error(error, g_steal_pointer(&failure));
     return FALSE;
 }
@@ -344,8 +344,7 @@ lab_guest_save_template(LabGuest *base, const json_t *state, GError **error)
     LabTemplate *template = save(guest, state, &failure);
 
     if (!template) {
-        if (guest->claim)
-            unless_refused(guest, FALSE, failure);
+        remember_refusal(guest, failure);
         g_propagate_error(error, g_steal_pointer(&failure));
     }
     return template;

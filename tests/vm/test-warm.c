@@ -10,6 +10,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "lab-error.h"
 #include "lab-file.h"
 #include "lab-json.h"
 #include "lab-proc.h"
@@ -499,6 +500,60 @@ test_numa_kdump(void)
     bench.initramfs = g_steal_pointer(&initramfs);
 }
 
+/* A QEMU that says it cannot: all that libvirt asks of it, the real one answers. */
+static const char old_qemu[] =
+    "#!/bin/bash\n"
+    "case \"$*\" in *fd=6*) ;; *) exec qemu-system-x86_64 \"$@\";; esac\n"
+    "echo '{\"QMP\":{}}' >&6\n"
+    "while read -r line <&6; do\n"
+    "    id=${line#*\\\"id\\\":}\n"
+    "    case $line in\n"
+    "    *query-version*) answer='{\"qemu\":{\"major\":3,\"minor\":0,\"micro\":1}}';;\n"
+    "    *query-migrate-capabilities*) answer='[{\"capability\":\"events\",\"state\":false}]';;\n"
+    "    *) answer='{}';;\n"
+    "    esac\n"
+    "    echo \"{\\\"return\\\":$answer,\\\"id\\\":${id%%[,\\}]*}}\" >&6\n"
+    "done\n";
+
+/* It is asked once, before anything boots, and the answer is remembered. */
+static void
+test_unable(void)
+{
+    g_autofree char *all = NULL;
+    const LabGuestConfig config = vm_config(&bench, "", &all);
+    g_autofree char *directory = g_dir_make_tmp("kreglab-old-XXXXXX", NULL);
+    g_autofree char *path = g_build_filename(directory, "qemu-system-x86_64", NULL);
+    g_autofree char *key = NULL;
+    g_autofree char *again = NULL;
+    g_autofree char *refusal = NULL;
+    g_autoptr(LabGuest) guest = NULL;
+    g_autoptr(LabTemplate) template = NULL;
+    g_autoptr(LabTemplateClaim) claim = NULL;
+    g_autoptr(GError) error = NULL;
+
+    g_assert_true(lab_file_write(AT_FDCWD, path, old_qemu, -1, 0755, &error));
+    g_assert_cmpint(chmod(directory, 0755), ==, 0);
+    g_setenv("KREGLAB_QEMU", path, TRUE);
+    key = lab_template_key(&config, 0, &error);
+    g_assert_no_error(error);
+    g_assert_true(lab_template_claim(bench.cache, key, 0, &template, &claim, &error));
+    g_assert_nonnull(claim);
+    guest = lab_guest_new_template(&config, 0, g_steal_pointer(&claim), &error);
+    g_assert_no_error(error);
+    g_assert_false(lab_guest_start(guest, &error));
+    g_assert_error(error, LAB_CONFIG_ERROR, LAB_ERROR_UNSUPPORTED);
+    g_test_message("%s", error->message);
+    g_assert_nonnull(strstr(error->message, "QEMU 3.0.1"));
+    g_clear_error(&error);
+    again = lab_template_key(&config, 0, &error);
+    g_assert_null(again);
+    g_assert_error(error, LAB_CONFIG_ERROR, LAB_ERROR_UNSUPPORTED);
+    g_unsetenv("KREGLAB_QEMU");
+    refusal = g_strdup_printf("%s/templates/%s.cold", bench.cache, key);
+    g_assert_cmpint(unlink(refusal), ==, 0);
+    lab_path_remove(AT_FDCWD, directory, NULL);
+}
+
 /* An uncompressed kernel, entered through PVH. */
 static void
 test_pvh(void)
@@ -611,6 +666,7 @@ main(int argc, char **argv)
         g_test_add_func("/vm/warm/key", test_key);
         g_test_add_func("/vm/warm/damaged", test_damaged);
         g_test_add_func("/vm/warm/worker-killed", test_worker_killed);
+        g_test_add_func("/vm/warm/unable", test_unable);
         g_test_add_func("/vm/warm/pvh", test_pvh);
         g_test_add_func("/vm/warm/shape", test_shape);
         g_test_add_func("/vm/warm/numa-kdump", test_numa_kdump);
