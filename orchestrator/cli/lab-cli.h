@@ -60,6 +60,9 @@ typedef struct {
 
 typedef struct LabVerb LabVerb;
 
+/* A program that `git bisect run` calls ends the bisection with this status and above. */
+#define LAB_GIT_ABORT 128
+
 typedef struct {
     const LabPaths *paths;
     const LabVerb *verb; /* the one that runs: of "kernel add" it is "add" */
@@ -83,6 +86,7 @@ struct LabVerb {
     LabHint hints[4];            /* of the arguments; the last one set goes for those after it */
     gboolean takes_rest;         /* what follows "--" goes to cli->rest instead of cli->args */
     gboolean hidden;             /* left out of help and completion */
+    int error_base;              /* added to the exit status of an error; or 0 */
 
     /* Does it. Returns the exit status; or sets 'error' (printed by main, which takes the status
      * from its domain). stdout carries data only. */

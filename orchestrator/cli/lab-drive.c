@@ -72,8 +72,8 @@ print_end(const LabRun *run, const LabSummary *summary)
                  lab_run_id(run));
 }
 
-int
-lab_drive(LabCli *cli, LabRun *run, GError **error)
+gboolean
+lab_drive_run(LabCli *cli, LabRun *run, gboolean announce, LabSummary *summary, GError **error)
 {
     gboolean json = lab_cli_flag(cli, "json");
     g_autoptr(LabProgress) progress = lab_progress_new(cli, json);
@@ -86,13 +86,22 @@ lab_drive(LabCli *cli, LabRun *run, GError **error)
 
     if (!index)
         lab_warn("%s", no_index->message);
-    if (!json && !lab_progress_is_live(progress)) {
+    if (announce && !json && !lab_progress_is_live(progress)) {
         printf("run %s\n", lab_run_id(run));
         fflush(stdout);
     }
     ok = lab_scheduler_run(scheduler, error);
-    g_clear_pointer(&progress, lab_progress_free);
-    if (!json)
-        print_end(run, lab_scheduler_summary(scheduler));
-    return ok ? lab_summary_exit_code(lab_scheduler_summary(scheduler)) : LAB_EXIT_INFRA;
+    *summary = *lab_scheduler_summary(scheduler);
+    return ok;
+}
+
+int
+lab_drive(LabCli *cli, LabRun *run, GError **error)
+{
+    LabSummary summary;
+    gboolean ok = lab_drive_run(cli, run, TRUE, &summary, error);
+
+    if (!lab_cli_flag(cli, "json"))
+        print_end(run, &summary);
+    return ok ? lab_summary_exit_code(&summary) : LAB_EXIT_INFRA;
 }

@@ -16,7 +16,7 @@ report_error(const LabCommandLine *line, const GError *error)
     lab_error_log("%s", error->message);
     if (g_error_matches(error, LAB_CONFIG_ERROR, LAB_ERROR_USAGE))
         lab_info("try 'kreglab %s%s--help'", name ? name : "", name ? " " : "");
-    return lab_error_exit_code(error);
+    return (line->verb ? line->verb->error_base : 0) + lab_error_exit_code(error);
 }
 
 static int

@@ -275,22 +275,23 @@ lab_apt_show(LabApt *apt, const char *package, GError **error)
     return NULL;
 }
 
-char *
+char **
 lab_apt_search(LabApt *apt, const char *regex)
 {
     const char *const argv[] = {"apt-cache", "search", "--names-only", regex, NULL};
     g_auto(LabProcResult) result = {0};
-    g_autoptr(GString) names = g_string_new(NULL);
+    g_autoptr(GStrvBuilder) names = g_strv_builder_new();
     g_auto(GStrv) lines = NULL;
 
-    if (!run_apt(apt, argv, NULL, 60000, &result, NULL))
-        return g_strdup("");
-    lines = g_strsplit(result.output, "\n", -1);
-    for (char **line = lines; *line; line++)
-        if (**line)
-            g_string_append_printf(names, "%s%.*s", names->len > 0 ? ", " : "",
-                                   (int)strcspn(*line, " "), *line);
-    return g_string_free(g_steal_pointer(&names), FALSE);
+    if (run_apt(apt, argv, NULL, 60000, &result, NULL))
+        lines = g_strsplit(result.output, "\n", -1);
+    for (char **line = lines; line && *line; line++) {
+        g_autofree char *name = g_strndup(*line, strcspn(*line, " "));
+
+        if (*name)
+            g_strv_builder_add(names, name);
+    }
+    return g_strv_builder_end(names);
 }
 
 gboolean

@@ -25,8 +25,9 @@ char *lab_apt_show(LabApt *apt, const char *package, GError **error);
 gboolean
 lab_apt_download(LabApt *apt, const GPtrArray *packages, const char *directory, GError **error);
 
-/* The names of packages in the suite that match a regular expression, for messages. */
-char *lab_apt_search(LabApt *apt, const char *regex);
+/* The names of packages in the suite that match a regular expression; none when apt cannot say.
+ * g_strfreev. */
+char **lab_apt_search(LabApt *apt, const char *regex);
 
 /* The sources.list of these directories, and the machine's Acquire settings as an apt.conf: for
  * other tools of apt's kind. g_free; NULL and error when they cannot be read. */

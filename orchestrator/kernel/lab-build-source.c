@@ -106,7 +106,8 @@ show(LabApt *apt, const char *package, LabBuildSource *source, GError **error)
     g_autofree char *paragraph = lab_apt_show(apt, package, error);
 
     if (!paragraph) {
-        g_autofree char *names = lab_apt_search(apt, "^" PACKAGE "[0-9]");
+        g_auto(GStrv) found = lab_apt_search(apt, "^" PACKAGE "[0-9]");
+        g_autofree char *names = g_strjoinv(", ", found);
         g_autofree char *message = error && *error ? g_strdup((*error)->message) : NULL;
 
         if (message && *names) {

@@ -7,6 +7,7 @@ int lab_verb_cells(int argc, char **argv);
 int lab_verb_clean(int argc, char **argv);
 int lab_verb_intake(int argc, char **argv);
 int lab_verb_kernel_build(int argc, char **argv);
+int lab_verb_kernel_list(int argc, char **argv);
 int lab_verb_module_build(int argc, char **argv);
 int lab_verb_shell(int argc, char **argv);
 int lab_verb_probe(int argc, char **argv);

@@ -23,6 +23,7 @@ static const struct {
     {"clean", "end guests whose worker is dead", lab_verb_clean},
     {"intake", "take a kernel into the store", lab_verb_intake},
     {"kernel-build", "build a kernel from source", lab_verb_kernel_build},
+    {"kernel-list", "list a Debian suite's kernels", lab_verb_kernel_list},
     {"module-build", "build a module against a kernel", lab_verb_module_build},
     {"probe", "say what works on this host", lab_verb_probe},
     {"shell", "a shell in a guest, on this terminal", lab_verb_shell},
