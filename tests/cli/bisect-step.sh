@@ -117,5 +117,5 @@ git -C "$src" bisect reset >/dev/null 2>&1
 is "a commit that does not build: 125" "$(cd "$src" && git checkout -q b2 && status step --replay guest)" 125
 is "kernels are named for their commits" \
     "$("$KREGLAB" kernel list --json | jq -r '.kernels[].id' | grep -c '^bisect-[0-9a-f]\{12\}$')" \
-    "$(ls -d "$KREGLAB_DATA"/kernels/bisect-* | wc -l)"
+    "$(find "$KREGLAB_DATA/kernels" -maxdepth 1 -name "bisect-*" | wc -l)"
 finish

@@ -97,7 +97,7 @@ for delay in 0.15 0.3 0.25; do
     if [ -e "$KREGLAB_DATA/bisects" ]; then
         "$KREGLAB" bisect --resume >"$T/out" 2>"$T/err" </dev/null &
     else
-        bisect >"$T/out" 2>"$T/err" </dev/null &
+        bisect --json >"$T/out" 2>"$T/err" </dev/null &
     fi
     pid=$!
     sleep "$delay"
