@@ -17,8 +17,43 @@ static const LabField similarity_fields[] = {
 static const LabSchema similarity_table = {"similarity", sizeof(LabConfig), similarity_fields,
                                            "when two crashes are alike"};
 
+static const LabField budget_fields[] = {
+    {"max_size", LAB_FIELD_SIZE, G_STRUCT_OFFSET(LabConfigBudget, max_bytes),
+     "what all of the kind may take; the oldest go first"},
+    {"max_age", LAB_FIELD_DURATION, G_STRUCT_OFFSET(LabConfigBudget, max_age_ms),
+     "what was of no use for so long goes"},
+    {NULL},
+};
+
+static const LabSchema budget_table = {"budget", sizeof(LabConfigBudget), budget_fields,
+                                       "how much 'kreglab gc' leaves of a kind"};
+
+#define BUDGET(n, name, help)                                                                    \
+    {                                                                                            \
+        name, LAB_FIELD_STRUCT, G_STRUCT_OFFSET(LabConfig, gc[n]), help, .schema = &budget_table \
+    }
+
+static const LabField gc_fields[] = {
+    BUDGET(0, "vmcores", "dumps of runs that stay"),
+    BUDGET(1, "runs", "results, consoles and what else a run left"),
+    BUDGET(2, "templates", "booted guests to clone"),
+    BUDGET(3, "images", "disk images"),
+    BUDGET(4, "initramfs", "parts of initramfs archives"),
+    BUDGET(5, "modules", "built modules"),
+    BUDGET(6, "programs", "built stressors"),
+    BUDGET(7, "roots", "private roots for foreign kernels' tools"),
+    BUDGET(8, "downloads", "packages of kernels"),
+    BUDGET(9, "builds", "trees and objects of built kernels"),
+    BUDGET(10, "apt", "package lists of archives"),
+    {NULL},
+};
+
+static const LabSchema gc_table = {"gc", sizeof(LabConfig), gc_fields,
+                                   "what 'kreglab gc' leaves of each kind"};
+
 static const LabField config_fields[] = {
     {"similarity", LAB_FIELD_STRUCT, 0, "when two crashes are alike", .schema = &similarity_table},
+    {"gc", LAB_FIELD_STRUCT, 0, "what 'kreglab gc' leaves of each kind", .schema = &gc_table},
     {NULL},
 };
 
@@ -37,6 +72,7 @@ lab_config_load(LabConfig *config, GError **error)
     g_autofree char *text = NULL;
     gsize length;
 
+    *config = (LabConfig){0};
     lab_schema_init(&lab_config_table, config);
     text = lab_file_read(AT_FDCWD, path, LAB_YAML_MAX_BYTES, &length, &local);
     if (!text && g_error_matches(local, LAB_INFRA_ERROR, LAB_ERROR_NOT_FOUND) && !(given && *given))

@@ -7,8 +7,17 @@
 
 #include "lab-schema.h"
 
+/* gc.KIND: as many as store/ has kinds of things to clean, in its order. */
+#define LAB_CONFIG_GC_KINDS 11
+
+typedef struct {
+    guint64 max_bytes; /* 0: not set */
+    gint64 max_age_ms;
+} LabConfigBudget;
+
 typedef struct {
     double similarity_threshold; /* similarity.threshold, 0..1 */
+    LabConfigBudget gc[LAB_CONFIG_GC_KINDS];
 } LabConfig;
 
 extern const LabSchema lab_config_table;

@@ -279,8 +279,8 @@ lab_file_copy(int from_dirfd, const char *from, int to_dirfd, const char *to, mo
     return TRUE;
 }
 
-int
-lab_lock_take(int dirfd, const char *name, gboolean wait, GError **error)
+static int
+take_lock(int dirfd, const char *name, int how, GError **error)
 {
     LAB_AUTO_FD fd = openat(dirfd, name, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
 
@@ -288,7 +288,7 @@ lab_lock_take(int dirfd, const char *name, gboolean wait, GError **error)
         lab_error_set_errno(error, errno, "opening lock '%s'", name);
         return -1;
     }
-    while (flock(fd, LOCK_EX | (wait ? 0 : LOCK_NB)) < 0) {
+    while (flock(fd, how) < 0) {
         if (errno == EINTR)
             continue;
         g_set_error(error, LAB_INFRA_ERROR,
@@ -297,4 +297,16 @@ lab_lock_take(int dirfd, const char *name, gboolean wait, GError **error)
         return -1;
     }
     return g_steal_fd(&fd);
+}
+
+int
+lab_lock_take(int dirfd, const char *name, gboolean wait, GError **error)
+{
+    return take_lock(dirfd, name, LOCK_EX | (wait ? 0 : LOCK_NB), error);
+}
+
+int
+lab_lock_share(int dirfd, const char *name, GError **error)
+{
+    return take_lock(dirfd, name, LOCK_SH, error);
 }

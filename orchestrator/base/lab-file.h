@@ -49,3 +49,6 @@ gboolean lab_file_copy(int from_dirfd, const char *from, int to_dirfd, const cha
  * LAB_INFRA_ERROR/ EXISTS when somebody holds it. Returns the descriptor that holds the lock, or
  * -1. */
 int lab_lock_take(int dirfd, const char *name, gboolean wait, GError **error);
+
+/* The same, shared: with all others who share it. Blocks while somebody has it alone. */
+int lab_lock_share(int dirfd, const char *name, GError **error);

@@ -7,6 +7,10 @@
 
 #include <glib.h>
 
+/* In the cache directory: held shared by every worker that may use what is there, exclusive by who
+ * takes something away. */
+#define LAB_CACHE_LOCK ".in-use.lock"
+
 typedef struct {
     char *data;    /* --data, KREGLAB_DATA, else $XDG_DATA_HOME/kreglab; 0700 */
     char *cache;   /* KREGLAB_CACHE, else $XDG_CACHE_HOME/kreglab; 0700 */

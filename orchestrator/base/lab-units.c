@@ -35,7 +35,8 @@ lab_duration_parse(const char *text, gint64 *ms)
     static const struct {
         const char *name;
         double ms;
-    } units[] = {{"ms", 1}, {"s", 1000}, {"m", 60000}, {"min", 60000}, {"h", 3600000}};
+    } units[] = {{"ms", 1},      {"s", 1000},    {"m", 60000},
+                 {"min", 60000}, {"h", 3600000}, {"d", 86400000}};
     char *end;
     double number;
 

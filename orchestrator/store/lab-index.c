@@ -285,6 +285,24 @@ lab_index_put_results(LabIndex *index, LabRun *run, GError **error)
     return execute(index, "COMMIT", error);
 }
 
+gboolean
+lab_index_forget(LabIndex *index, const char *run, GError **error)
+{
+    static const char *const sql[] = {"DELETE FROM cells WHERE run = ?",
+                                      "DELETE FROM runs WHERE id = ?"};
+
+    for (gsize i = 0; i < G_N_ELEMENTS(sql); i++) {
+        sqlite3_stmt *statement = lab_index_prepare(index, sql[i], error);
+
+        if (!statement)
+            return FALSE;
+        lab_index_bind_text(statement, 1, run);
+        if (!finish(index, statement, error))
+            return FALSE;
+    }
+    return TRUE;
+}
+
 int
 lab_index_count(LabIndex *index, const LabRun *run, GError **error)
 {

@@ -37,6 +37,8 @@ gboolean lab_index_put_cell(LabIndex *index, const LabRun *run, const LabRunCell
 /* Several at once, in one transaction: LabIndexEntry. All or none. */
 gboolean
 lab_index_put_entries(LabIndex *index, const LabRun *run, const GPtrArray *entries, GError **error);
+/* Takes a run out, whose directory is gone. */
+gboolean lab_index_forget(LabIndex *index, const char *run, GError **error);
 /* Reads all results of a run and puts them in, in one transaction. */
 gboolean lab_index_put_results(LabIndex *index, LabRun *run, GError **error);
 

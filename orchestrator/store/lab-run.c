@@ -397,6 +397,17 @@ lab_run_open_cell(const char *data, const char *name, const LabRunCell **cell, G
     return g_steal_pointer(&run);
 }
 
+/* Whether the directory still goes by its name: 'gc' may have taken it away before the lock was
+ * had. */
+static gboolean
+is_there(const LabRun *run)
+{
+    struct stat named, held;
+
+    return stat(run->directory, &named) == 0 && fstat(run->fd, &held) == 0 &&
+           named.st_dev == held.st_dev && named.st_ino == held.st_ino;
+}
+
 gboolean
 lab_run_lock(LabRun *run, GError **error)
 {
@@ -408,6 +419,12 @@ lab_run_lock(LabRun *run, GError **error)
             g_usleep(20000);
         g_clear_error(&local);
         run->lock_fd = lab_lock_take(run->fd, "lock", FALSE, &local);
+    }
+    if (run->lock_fd >= 0 && !is_there(run)) {
+        g_set_error(error, LAB_CONFIG_ERROR, LAB_ERROR_NOT_FOUND,
+                    "run '%s' was removed: see 'kreglab list'", run->id);
+        lab_fd_close(&run->lock_fd);
+        return FALSE;
     }
     if (run->lock_fd >= 0)
         return TRUE;

@@ -10,7 +10,9 @@
 #include <glib.h>
 
 #include "lab-error.h"
+#include "lab-file.h"
 #include "lab-log.h"
+#include "lab-paths.h"
 #include "lab-verbs.h"
 
 static const struct {
@@ -38,6 +40,20 @@ print_verbs(FILE *file)
         fprintf(file, "  %-14s %s\n", verbs[i].name, verbs[i].summary);
 }
 
+/* While this process lives nothing is cleaned out of the cache: what it looked up stays there. The
+ * descriptor is kept until the end. Without a cache directory to write into there is no cleaning
+ * either. */
+static void
+hold_cache(void)
+{
+    g_autoptr(LabPaths) paths = lab_paths_new(NULL);
+    g_autoptr(GError) error = NULL;
+    LAB_AUTO_FD fd = lab_dir_make(AT_FDCWD, paths->cache, 0700, &error);
+
+    if (fd >= 0 && lab_lock_share(fd, LAB_CACHE_LOCK, &error) < 0)
+        lab_warn("%s", error->message);
+}
+
 int
 main(int argc, char **argv)
 {
@@ -55,8 +71,10 @@ main(int argc, char **argv)
         return LAB_EXIT_OK;
     }
     for (gsize i = 0; argc >= 2 && i < G_N_ELEMENTS(verbs); i++)
-        if (strcmp(argv[1], verbs[i].name) == 0)
+        if (strcmp(argv[1], verbs[i].name) == 0) {
+            hold_cache();
             return verbs[i].run(argc - 1, argv + 1);
+        }
     if (argc >= 2)
         lab_error_log("unknown verb '%s'", argv[1]);
     print_verbs(stderr);
