@@ -24,6 +24,8 @@ copy_recording(int from, int to, gboolean with_dump, GError **error)
     return copy_file(from, to, "cell.json", FALSE, error) &&
            copy_file(from, to, "agent.jsonl", FALSE, error) &&
            copy_file(from, to, "events.jsonl", FALSE, error) &&
+           copy_file(from, to, "warm.json", FALSE, error) &&
+           copy_file(from, to, "boot.log", FALSE, error) &&
            (!with_dump || copy_file(from, to, "vmcore", TRUE, error)) &&
            copy_file(from, to, "console.log", TRUE, error);
 }

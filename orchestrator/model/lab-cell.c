@@ -191,6 +191,8 @@ lab_cell_share(const LabCell *cell)
     feed_text(checksum, cell->kdump ? "kdump" : "");
     for (char **module = cell->setup.modules; module && *module; module++)
         feed_text(checksum, *module);
+    for (char **tool = cell->stressor.tools; tool && *tool; tool++)
+        feed_text(checksum, *tool);
     lab_schema_digest(&lab_guest_shape_table, &cell->guest, checksum);
     return g_strndup(g_checksum_get_string(checksum), 16);
 }

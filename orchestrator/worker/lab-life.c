@@ -113,6 +113,46 @@ payload_free(LabPayload *payload)
     g_free(payload);
 }
 
+/* Before a guest is started. */
+static void
+see_nothing(LabLife *life)
+{
+    g_clear_pointer(&life->parser, lab_crash_parser_free);
+    life->parser = lab_crash_parser_new();
+    g_hash_table_remove_all(life->answers);
+    g_clear_pointer(&life->answer, json_decref);
+    g_clear_pointer(&life->hello, json_decref);
+    g_clear_pointer(&life->capture_answer, json_decref);
+    g_clear_pointer(&life->gone_why, g_free);
+    g_clear_pointer(&life->capture_failure, g_free);
+    life->qemu_pid = 0;
+    life->console_lines = 0;
+    life->banners = 0;
+    life->hello_ms = life->heartbeat_ms = life->console_ms = life->report_ms = -1;
+    life->panic_ms = life->pvpanic_ms = -1;
+    life->reset = life->shutdown = life->gone = life->agent_bad = life->panic_ended = FALSE;
+    life->capture_loaded = life->capture_started = life->capture_out_of_memory = FALSE;
+    life->start_sample = life->heartbeat_sample = life->report_sample = (LabHostSample){0};
+    life->told_starved = FALSE;
+}
+
+void
+lab_life_forget_guest(LabLife *life)
+{
+    LabFindings *found = life->found;
+
+    cancel_guest = NULL;
+    g_clear_pointer(&life->guest, lab_guest_free);
+    see_nothing(life);
+    found->evidence = (LabEvidence){0};
+    found->boot_ms = -1;
+    g_clear_pointer(&found->why, g_free);
+    g_clear_pointer(&found->pattern_line, g_free);
+    json_array_clear(found->setup);
+    json_array_clear(found->memory);
+    json_object_del(found->facts, "agent");
+}
+
 LabLife *
 lab_life_new(const char *directory, int event_fd, GError **error)
 {
@@ -140,14 +180,13 @@ lab_life_new(const char *directory, int event_fd, GError **error)
     life->deadlines = life->cell->deadlines;
     life->time_factor = 1;
     life->payload = g_ptr_array_new_with_free_func((GDestroyNotify)payload_free);
-    life->parser = lab_crash_parser_new();
     life->answers = g_hash_table_new_full(NULL, NULL, NULL, (GDestroyNotify)json_decref);
     life->stressor_line = g_string_new(NULL);
     life->evidence_text = g_string_new(NULL);
     life->next_id = 1;
     life->stressor_id = life->metrics_id = -1;
-    life->hello_ms = life->heartbeat_ms = life->console_ms = life->report_ms = -1;
-    life->panic_ms = life->pvpanic_ms = life->run_ms = -1;
+    life->run_ms = -1;
+    see_nothing(life);
     return g_steal_pointer(&life);
 }
 
@@ -168,6 +207,10 @@ lab_life_free(LabLife *life)
     g_clear_pointer(&life->kernel, lab_kernel_free);
     g_clear_pointer(&life->paths, lab_paths_free);
     json_decref(life->answer);
+    json_decref(life->hello);
+    json_decref(life->capture_answer);
+    lab_cell_free(life->next);
+    g_free(life->cold_why);
     if (life->stressor_line)
         g_string_free(life->stressor_line, TRUE);
     if (life->evidence_text)
@@ -214,6 +257,12 @@ take_facts(LabLife *life)
         json_object_update(life->found->facts, facts);
     if (life->kernel)
         lab_life_add_boot_facts(life);
+    if (!json_object_get(life->found->facts, "warm")) {
+        const char *why = life->cell->cold_why ? life->cell->cold_why : life->cold_why;
+
+        json_object_set_new(life->found->facts, "warm", json_false());
+        json_object_set_new(life->found->facts, "cold_why", lab_json_text(why));
+    }
 }
 
 static gboolean

@@ -52,6 +52,9 @@ typedef struct LabLife {
     gint64 started_us;
     LabDeadlines deadlines; /* the cell's as they were written; cell->deadlines are stretched */
     double time_factor;     /* by which they are: 1 and more */
+    gboolean warm;          /* run it from a clone where that is possible; needs a stock */
+    char *cold_why;         /* why it boots a guest of its own, or NULL */
+    LabCell *next;          /* what the worker's next cell may be, or NULL */
     LabFindings *found;
     char *phase;
     gint64 phase_start_ms;
@@ -96,6 +99,9 @@ typedef struct LabLife {
     char *gone_why;
     GString *evidence_text; /* console lines since the parser was closed */
 
+    json_t *hello;          /* the agent's first, or NULL */
+    json_t *capture_answer; /* to load-capture, when that was asked before the cell; or NULL */
+
     /* kdump */
     gboolean capture_loaded, capture_started, capture_out_of_memory;
     char *capture_failure; /* the capture kernel's own panic, cleaned */
@@ -119,6 +125,10 @@ typedef struct LabLife {
 LabLife *lab_life_new(const char *directory, int event_fd, GError **error);
 void lab_life_free(LabLife *life);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(LabLife, lab_life_free)
+
+/* Ends the guest and forgets what was seen of it, so that another one can be started. What was
+ * prepared stays. */
+void lab_life_forget_guest(LabLife *life);
 
 /* Lives it all and writes result.json. FALSE: no result was written (cancelled, configuration,
  * result unwritable). */
@@ -152,9 +162,10 @@ void lab_life_add_boot_facts(LabLife *life);
 /* What this kernel lacks of the cell's needs and the lab's own: a sentence (g_free), or NULL. */
 char *lab_life_lacks(LabKernel *kernel, const LabCell *cell);
 /* The complete command line. g_free. */
-char *lab_life_cmdline(const LabCell *cell, const LabKernel *kernel, guint crashkernel_mib);
+char *lab_life_cmdline(const LabCell *cell, const LabKernel *kernel, guint crashkernel_mib,
+                       const char *cache_directory);
 /* What tells the guest the frequency of its TSC: options with a leading blank, or "". g_free. */
-char *lab_life_clock_options(const LabKernel *kernel);
+char *lab_life_clock_options(const LabKernel *kernel, const char *cache_directory);
 /* Puts 'source' into the guest's payload folder as 'name' before the stressor starts; borrowed. */
 const LabPayload *
 lab_life_add_payload(LabLife *life, const char *name, const char *source, int mode);
@@ -185,6 +196,23 @@ LabWait lab_life_call(LabLife *life, json_t *request, const void *data, gsize le
 /* Asks for metrics when the last answer is older than 'every_ms'; the answer comes by itself. */
 gboolean lab_life_poll_metrics(LabLife *life, gint64 every_ms, GError **error);
 
+/* For another guest of this cell's shape: borrows from 'life'. FALSE: no runtime directory. */
+gboolean lab_life_guest_config(LabLife *life, LabGuestConfig *config, GError **error);
+gboolean lab_life_said_hello(LabLife *life);
+/* Has the capture kernel loaded, where the cell wants one and memory is reserved for it: *answer is
+ * borrowed until the next call, or NULL where it was not asked for. */
+LabWait lab_life_ask_capture(LabLife *life, gint64 deadline_ms, json_t **answer, GError **error);
+/* Into the result's "setup": what was done, and the agent's answer. */
+void lab_life_record(LabLife *life, const char *what, const json_t *answer);
+
+/* Has life->guest run, a clone of a booted guest that has proved what it is, or FALSE: without an
+ * error life->cold_why says why the cell has to boot (nothing was seen of a guest yet). */
+gboolean lab_life_boot_warm(LabLife *life, GError **error);
+/* The same for the replay guest in life->guest, when its recording is of a clone. */
+gboolean lab_life_replay_warm(LabLife *life, gboolean *is_warm, GError **error);
+/* Starts a clone for life->next, which then waits in the stock. */
+void lab_life_start_ahead(LabLife *life);
+
 /* The phases. Each returns how it ended; GOT: go on. */
 LabWait lab_life_boot(LabLife *life, GError **error);
 LabWait lab_life_setup(LabLife *life, GError **error);
@@ -199,6 +227,8 @@ LabWait lab_life_stress(LabLife *life, GError **error);
 gboolean lab_life_evidence(LabLife *life, LabWait end, GError **error);
 gboolean lab_life_dump(LabLife *life, GError **error);
 gboolean lab_life_read_logs(LabLife *life, GError **error);
+/* A line of console.log without its "@+MS " mark. */
+const char *lab_life_without_mark(const char *line, gsize *length);
 /* Opens the dump in crash(8) when the kernel's debug/vmlinux is in the store; keeps its words in
  * bt.txt. A dump that it does not open is a finding; FALSE: bt.txt cannot be written. */
 gboolean lab_life_check_with_crash(LabLife *life, GError **error);

@@ -17,10 +17,10 @@ runtime_path(LabLife *life, GError **error)
     return runtime ? lab_runtime_path(runtime) : NULL;
 }
 
-static LabGuest *
-new_guest(LabLife *life, GError **error)
+gboolean
+lab_life_guest_config(LabLife *life, LabGuestConfig *config, GError **error)
 {
-    LabGuestConfig config = {
+    *config = (LabGuestConfig){
         .cell = life->cell,
         .kernel = life->boot_image,
         .initramfs = life->initramfs,
@@ -30,9 +30,20 @@ new_guest(LabLife *life, GError **error)
     };
 
     if (life->cell->replay)
-        return lab_guest_new_replay(&config, life->cell->replay, error);
-    config.runtime_directory = runtime_path(life, error);
-    return config.runtime_directory ? lab_guest_new_libvirt(&config, error) : NULL;
+        return TRUE;
+    config->runtime_directory = runtime_path(life, error);
+    return config->runtime_directory != NULL;
+}
+
+static LabGuest *
+new_guest(LabLife *life, GError **error)
+{
+    LabGuestConfig config;
+
+    if (!lab_life_guest_config(life, &config, error))
+        return NULL;
+    return life->cell->replay ? lab_guest_new_replay(&config, life->cell->replay, error)
+                              : lab_guest_new_libvirt(&config, error);
 }
 
 static gboolean
@@ -40,9 +51,6 @@ start_guest(LabLife *life, GError **error)
 {
     g_autofree char *dump = g_build_filename(life->directory, "vmcore", NULL);
 
-    life->guest = new_guest(life, error);
-    if (!life->guest)
-        return FALSE;
     lab_guest_set_dump_path(life->guest, dump);
     lab_life_set_cancel_guest(life->guest);
     if (!lab_guest_start(life->guest, error)) {
@@ -55,8 +63,8 @@ start_guest(LabLife *life, GError **error)
     return TRUE;
 }
 
-static gboolean
-said_hello(LabLife *life)
+gboolean
+lab_life_said_hello(LabLife *life)
 {
     return life->hello_ms >= 0;
 }
@@ -85,13 +93,26 @@ judge_silence(LabLife *life)
 LabWait
 lab_life_boot(LabLife *life, GError **error)
 {
+    g_autoptr(GError) problem = NULL;
+    gboolean warm;
     LabWait end;
 
     lab_life_enter(life, "boot");
+    warm = lab_life_boot_warm(life, &problem);
+    if (!warm && !problem)
+        life->guest = new_guest(life, &problem);
+    if (life->guest && life->cell->replay)
+        lab_life_replay_warm(life, &warm, &problem);
+    if (problem) {
+        g_propagate_error(error, g_steal_pointer(&problem));
+        return LAB_WAIT_ERROR;
+    }
+    if (warm)
+        return LAB_WAIT_GOT;
     if (!start_guest(life, error))
         return LAB_WAIT_ERROR;
     /* Counted from here: what libvirt took to start QEMU is not the kernel's. */
-    end = lab_life_wait(life, said_hello,
+    end = lab_life_wait(life, lab_life_said_hello,
                         lab_guest_now_ms(life->guest) + life->cell->deadlines.boot_ms, error);
     if (end == LAB_WAIT_DEADLINE)
         judge_silence(life);

@@ -117,7 +117,7 @@ lab_life_console_line(LabLife *life, const char *text, gsize length, gint64 time
 }
 
 static void
-on_hello(LabLife *life, const json_t *message, gint64 time_ms)
+on_hello(LabLife *life, json_t *message, gint64 time_ms)
 {
     json_t *facts = json_object();
 
@@ -128,6 +128,7 @@ on_hello(LabLife *life, const json_t *message, gint64 time_ms)
     }
     life->heartbeat_ms = time_ms;
     if (life->hello_ms < 0) {
+        life->hello = json_incref(message);
         life->hello_ms = time_ms;
         life->found->boot_ms = time_ms;
         life->found->evidence.reached_agent = TRUE;

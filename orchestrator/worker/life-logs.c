@@ -20,9 +20,8 @@
 #define MAKEDUMPFILE_MS 60000
 #define VMCORE_DMESG    "vmcore.dmesg.txt"
 
-/* A console line without its "@+MS " mark. */
-static const char *
-without_mark(const char *line, gsize *length)
+const char *
+lab_life_without_mark(const char *line, gsize *length)
 {
     gsize i = 2;
 
@@ -36,34 +35,42 @@ without_mark(const char *line, gsize *length)
     return line + i + 1;
 }
 
-/* dmesg.txt from console.log, line by line: a console may be large. */
+/* Appends a log line by line: a console may be large. */
 static gboolean
-dmesg_from_console(LabLife *life, GError **error)
+append_log(LabLife *life, const char *name, GByteArray *text, GError **error)
 {
-    int fd = openat(life->dirfd, "console.log", O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
-    g_autoptr(GByteArray) text = g_byte_array_new();
+    int fd = openat(life->dirfd, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
     char *line = NULL;
     size_t size = 0;
     ssize_t n;
     FILE *file;
-    gboolean ok;
 
     if (fd < 0 && errno == ENOENT)
         return TRUE;
     file = fd < 0 ? NULL : fdopen(fd, "r");
     if (!file)
-        return lab_error_set_errno(error, errno, "opening console.log");
+        return lab_error_set_errno(error, errno, "opening '%s'", name);
     while (text->len < MAX_DMESG_BYTES && (n = getline(&line, &size, file)) > 0) {
         gsize length = (gsize)n;
-        const char *bare = without_mark(line, &length);
+        const char *bare = lab_life_without_mark(line, &length);
 
         g_byte_array_append(text, (const guint8 *)bare, (guint)MIN(length, 1u << 20));
     }
     free(line);
     fclose(file);
-    ok = lab_file_write(life->dirfd, "dmesg.txt", text->data ? (char *)text->data : "",
-                        (gssize)text->len, 0600, error);
-    return ok;
+    return TRUE;
+}
+
+/* dmesg.txt from the console, a clone's after that of its template's boot. */
+static gboolean
+dmesg_from_console(LabLife *life, GError **error)
+{
+    g_autoptr(GByteArray) text = g_byte_array_new();
+
+    if (!append_log(life, "boot.log", text, error) || !append_log(life, "console.log", text, error))
+        return FALSE;
+    return lab_file_write(life->dirfd, "dmesg.txt", text->data ? (char *)text->data : "",
+                          (gssize)text->len, 0600, error);
 }
 
 /* The reason, in one line, why a program did not do its job. */

@@ -253,9 +253,10 @@ prepare_initramfs(LabLife *life, GError **error)
 /* The lab's own options change nothing that is tested: console, panic on an NMI for hangs, sysrq,
  * and what an emulated machine's boot needs not do. */
 char *
-lab_life_cmdline(const LabCell *cell, const LabKernel *kernel, guint crashkernel_mib)
+lab_life_cmdline(const LabCell *cell, const LabKernel *kernel, guint crashkernel_mib,
+                 const char *cache_directory)
 {
-    g_autofree char *clock = lab_life_clock_options(kernel);
+    g_autofree char *clock = lab_life_clock_options(kernel, cache_directory);
     GString *line = g_string_new("console=ttyS0,115200 earlyprintk=ttyS0,115200 rdinit=/init "
                                  "panic=0 unknown_nmi_panic sysrq_always_enabled printk.time=1 "
                                  "printk.devkmsg=on cryptomgr.notests no_timer_check "
@@ -293,6 +294,7 @@ lab_life_prepare(LabLife *life, GError **error)
         return found->evidence.lacks_need;
     if (!prepare_initramfs(life, error))
         return FALSE;
-    life->cmdline = lab_life_cmdline(life->cell, life->kernel, life->crashkernel_mib);
+    life->cmdline =
+        lab_life_cmdline(life->cell, life->kernel, life->crashkernel_mib, life->paths->cache);
     return TRUE;
 }

@@ -30,8 +30,8 @@ deadline(const LabLife *life)
     return life->hello_ms + life->cell->deadlines.setup_ms;
 }
 
-static void
-record(LabLife *life, const char *what, const json_t *answer)
+void
+lab_life_record(LabLife *life, const char *what, const json_t *answer)
 {
     gboolean ok = lab_json_bool(answer, "ok", FALSE);
     json_t *entry = json_object();
@@ -82,6 +82,9 @@ set_clock(LabLife *life, GError **error)
     json_t *answer = NULL;
     LabWait end;
 
+    /* A clone was told when it woke up. */
+    if (lab_json_bool(life->found->facts, "warm", FALSE))
+        return LAB_WAIT_GOT;
     clock_gettime(CLOCK_REALTIME, &now);
     end = lab_life_call(life,
                         json_pack("{s:s,s:I}", "verb", "clock", "time_ns",
@@ -89,14 +92,30 @@ set_clock(LabLife *life, GError **error)
                         NULL, 0, deadline(life), &answer, error);
     if (end != LAB_WAIT_GOT)
         return end;
-    record(life, "clock", answer);
+    lab_life_record(life, "clock", answer);
     if (getrandom(entropy, sizeof entropy, 0) != (ssize_t)sizeof entropy)
         return LAB_WAIT_GOT;
     end = lab_life_call(life, json_pack("{s:s}", "verb", "entropy"), entropy, sizeof entropy,
                         deadline(life), &answer, error);
     if (end == LAB_WAIT_GOT)
-        record(life, "entropy", answer);
+        lab_life_record(life, "entropy", answer);
     return end;
+}
+
+static gint64
+reserved_bytes(const LabLife *life)
+{
+    return lab_json_int(json_object_get(life->found->facts, "agent"), "kexec_crash_size", 0);
+}
+
+LabWait
+lab_life_ask_capture(LabLife *life, gint64 deadline_ms, json_t **answer, GError **error)
+{
+    *answer = NULL;
+    if (!life->cell->kdump || life->found->dump.why_not || reserved_bytes(life) <= 0)
+        return LAB_WAIT_GOT;
+    return lab_life_call(life, json_pack("{s:s,s:s}", "verb", "load-capture", "method", "auto"),
+                         NULL, 0, deadline_ms, answer, error);
 }
 
 /* A capture kernel that does not load is no failure: the dump is taken from the host then. */
@@ -104,24 +123,19 @@ static LabWait
 load_capture(LabLife *life, GError **error)
 {
     LabDumpFindings *dump = &life->found->dump;
-    gint64 reserved =
-        lab_json_int(json_object_get(life->found->facts, "agent"), "kexec_crash_size", 0);
-    json_t *answer = NULL;
-    LabWait end;
+    json_t *answer = life->capture_answer;
+    LabWait end = answer ? LAB_WAIT_GOT
+                         : lab_life_ask_capture(life, deadline(life), &answer, error);
 
-    if (!life->cell->kdump || dump->why_not)
-        return LAB_WAIT_GOT;
-    if (reserved <= 0) {
+    if (end != LAB_WAIT_GOT || !life->cell->kdump || dump->why_not)
+        return end;
+    if (!json_is_object(answer)) {
         dump->why_not = "not-possible";
         dump->detail = g_strdup_printf("the kernel reserved no memory for crashkernel=%uM",
                                        life->crashkernel_mib);
         return LAB_WAIT_GOT;
     }
-    end = lab_life_call(life, json_pack("{s:s,s:s}", "verb", "load-capture", "method", "auto"),
-                        NULL, 0, deadline(life), &answer, error);
-    if (end != LAB_WAIT_GOT)
-        return end;
-    record(life, "load-capture", answer);
+    lab_life_record(life, "load-capture", answer);
     life->capture_loaded = answer_errno(answer) == 0;
     if (!life->capture_loaded) {
         const char *text = lab_json_string(answer, "error");
@@ -141,7 +155,7 @@ lab_life_load_module(LabLife *life, json_t *request, const char *what, int *code
 
     if (end != LAB_WAIT_GOT)
         return end;
-    record(life, what, *answer);
+    lab_life_record(life, what, *answer);
     *code = answer_errno(*answer);
     if (*code != 0 && *code != EEXIST)
         lacks(life, what, *answer);
@@ -157,7 +171,7 @@ set_one(LabLife *life, const char *setting, GError **error)
 
     if (end != LAB_WAIT_GOT)
         return end;
-    record(life, setting, answer);
+    lab_life_record(life, setting, answer);
     if (answer_errno(answer) == ENOENT)
         lacks(life, setting, answer);
     else if (answer_errno(answer) != 0)

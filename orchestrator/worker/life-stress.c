@@ -150,6 +150,8 @@ lab_life_stress(LabLife *life, GError **error)
     lab_life_enter(life, "run");
     if (!start(life, error))
         return LAB_WAIT_ERROR;
+    /* While the guest is at work. */
+    lab_life_start_ahead(life);
     end = lab_life_wait(life, stressor_done, life->run_ms + life->cell->deadlines.run_ms, error);
     if (end == LAB_WAIT_GOT)
         end = check_started(life, error);

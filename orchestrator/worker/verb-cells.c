@@ -97,6 +97,10 @@ live(const json_t *request, const char *directory, LabStock *stock)
         life = lab_life_new(directory, events, &error);
     if (life) {
         life->stock = stock;
+        life->warm = lab_json_bool(request, "warm", FALSE) && !life->cell->cold_why;
+        life->cold_why = g_strdup(lab_json_string(request, "cold_why"));
+        if (life->warm && json_is_object(lab_json_member(request, "next")))
+            life->next = lab_cell_from_json(lab_json_member(request, "next"), NULL);
         if (lab_life_run(life, &error))
             return LAB_EXIT_OK;
     }

@@ -8,6 +8,7 @@
 #include "lab-file.h"
 #include "lab-json.h"
 #include "lab-runtime.h"
+#include "lab-template.h"
 
 Script script;
 Asked asked;
@@ -322,4 +323,78 @@ lab_runtime_path(const LabRuntime *runtime)
 void
 lab_runtime_free(LabRuntime *runtime)
 {
+}
+
+/* Nor have they templates: every cell boots. */
+char *
+lab_template_key(const LabGuestConfig *config, guint index, GError **error)
+{
+    g_set_error(error, LAB_CONFIG_ERROR, LAB_ERROR_UNSUPPORTED, "a scripted guest boots");
+    return NULL;
+}
+
+gboolean
+lab_template_claim(const char *cache_directory, const char *key, gint64 wait_ms,
+                   LabTemplate **template, LabTemplateClaim **claim, GError **error)
+{
+    return FALSE;
+}
+
+LabTemplate *
+lab_template_ref(LabTemplate *template)
+{
+    return template;
+}
+
+void
+lab_template_free(LabTemplate *template)
+{
+}
+
+void
+lab_template_claim_free(LabTemplateClaim *claim)
+{
+}
+
+const json_t *
+lab_template_json(const LabTemplate *template)
+{
+    return NULL;
+}
+
+const char *
+lab_template_name(const LabTemplate *template)
+{
+    return NULL;
+}
+
+LabGuest *
+lab_guest_new_template(const LabGuestConfig *config, guint index, LabTemplateClaim *claim,
+                       GError **error)
+{
+    return NULL;
+}
+
+LabTemplate *
+lab_guest_save_template(LabGuest *guest, const json_t *state, GError **error)
+{
+    return NULL;
+}
+
+LabGuest *
+lab_guest_new_clone(const LabGuestConfig *config, LabTemplate *template, GError **error)
+{
+    return NULL;
+}
+
+gboolean
+lab_guest_prestart(LabGuest *clone, GError **error)
+{
+    return FALSE;
+}
+
+gboolean
+lab_guest_set_cell(LabGuest *clone, const LabCell *cell, const char *directory, GError **error)
+{
+    return FALSE;
 }
