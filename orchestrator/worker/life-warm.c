@@ -304,12 +304,12 @@ lab_life_boot_warm(LabLife *life, GError **error)
 gboolean
 lab_life_replay_warm(LabLife *life, gboolean *is_warm, GError **error)
 {
-    LAB_AUTO_FD from = lab_dir_open(AT_FDCWD, life->cell->replay, error);
+    LAB_AUTO_FD from = lab_dir_open(AT_FDCWD, life->cell->replay, NULL);
     g_autoptr(json_t) warm = NULL;
 
     *is_warm = from >= 0 && lab_file_exists(from, "warm.json");
-    if (from < 0 || !*is_warm)
-        return from >= 0;
+    if (!*is_warm)
+        return TRUE;
     warm = lab_json_read(from, "warm.json", WARM_SCHEMA, error);
     return warm && lab_file_copy(from, "boot.log", life->dirfd, "boot.log", 0600, error) &&
            lab_file_copy(from, "warm.json", life->dirfd, "warm.json", 0600, error) &&
