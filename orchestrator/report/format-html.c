@@ -65,7 +65,7 @@ put_header(const LabReport *report, GString *out)
              lab_run_id(report->run), lab_run_created(report->run), report->cells->len,
              report->kernels->len);
     put_counts(report, out);
-    g_string_append(out, "<nav aria-label=\"Parts\"><a href=\"#differs\">What differs</a> "
+    g_string_append(out, "<nav aria-label=\"Parts\"><a href=\"#differs\">Verdicts</a> "
                          "<a href=\"#matrix\">Matrix</a> ");
     if (report->crashes->len)
         g_string_append(out, "<a href=\"#crashes\">Crashes</a> ");
@@ -79,15 +79,17 @@ put_unjudged(const LabReport *report, GString *out)
 {
     if (!report->infra && !report->skipped && !report->missing)
         return;
-    lab_html(out,
-             "<section id=\"unjudged\">\n<h2>Not judged</h2>\n<p>%u cells say nothing about a "
-             "kernel and count nowhere: the lab failed (infra: %u), the kernel lacks what the "
-             "recipe needs (skipped: %u), or there is no result (missing: %u).</p>\n"
-             "<div class=\"wide\"><table>\n<thead><tr><th scope=\"col\">State</th>"
-             "<th scope=\"col\">Kernel</th><th scope=\"col\">Recipe</th><th scope=\"col\">Why</th>"
-             "</tr></thead>\n<tbody>\n",
-             report->infra + report->skipped + report->missing, report->infra, report->skipped,
-             report->missing);
+    lab_html(
+        out,
+        "<section id=\"unjudged\">\n<h2>Not judged</h2>\n<p>%u cells say nothing about a "
+        "kernel and count nowhere: the lab failed (infra: %u), the kernel lacks what the "
+        "recipe needs (skipped: %u), or there is no result (missing: %u).</p>\n"
+        "<div class=\"wide\" tabindex=\"0\" role=\"region\" "
+        "aria-label=\"Cells that were not judged\"><table>\n<thead><tr><th scope=\"col\">State</th>"
+        "<th scope=\"col\">Kernel</th><th scope=\"col\">Recipe</th><th scope=\"col\">Why</th>"
+        "</tr></thead>\n<tbody>\n",
+        report->infra + report->skipped + report->missing, report->infra, report->skipped,
+        report->missing);
     for (guint i = 0; i < report->cells->len; i++) {
         const LabReportCell *cell = report->cells->pdata[i];
 
@@ -145,6 +147,7 @@ write_html(const LabReport *report, GString *out, GError **error)
     lab_html_differs(report, out);
     lab_html_matrix(report, out);
     put_unjudged(report, out);
+    lab_html_survival(report, out);
     lab_html_crashes(report, out);
     lab_html_pictures(report, out);
     lab_html_cells(report, out);

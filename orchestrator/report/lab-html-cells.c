@@ -241,7 +241,7 @@ put_details(const LabReport *report, const LabReportCell *cell, GString *out)
     g_autoptr(json_t) facts = own_facts(report, result);
     const json_t *expected = lab_json_member(result, "expected");
 
-    lab_html(out, "<details id=\"c-%s\"><summary>", cell->cell->id);
+    lab_html(out, "<details id=\"c-%s\"><summary><h3>", cell->cell->id);
     lab_html_badge(out, lab_report_word(cell), NULL);
     lab_html(out, " %s <strong>%s/%s</strong>", cell->cell->release, cell->cell->recipe,
              cell->cell->variant);
@@ -251,7 +251,7 @@ put_details(const LabReport *report, const LabReportCell *cell, GString *out)
         g_string_append(out, " <span class=\"unexpected\">unexpected</span>");
     if (cell->brief->title)
         lab_html(out, " <code class=\"title\">%s</code>", cell->brief->title);
-    g_string_append(out, "</summary>\n<div class=\"body\">\n<div class=\"part\"><dl>\n");
+    g_string_append(out, "</h3></summary>\n<div class=\"body\">\n<div class=\"part\"><dl>\n");
     put_fact(out, "cell", cell->cell->id);
     put_fact(out, "why", cell->brief->why);
     put_fact(out, "expected",

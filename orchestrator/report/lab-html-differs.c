@@ -129,12 +129,14 @@ put_table(const LabReport *report, GString *out, LabComparisonKind kind, gboolea
         if (n++ == 0) {
             if (!differences)
                 g_string_append(out, "<details><summary>No difference</summary>\n");
-            lab_html(out,
-                     "<div class=\"wide\"><table>\n<caption>%s</caption>\n<thead><tr>"
-                     "<th scope=\"col\">Verdict</th><th scope=\"col\">Recipe</th>"
-                     "<th scope=\"col\">Baseline</th><th scope=\"col\">Candidate</th>"
-                     "<th scope=\"col\">Measured (medians)</th></tr></thead>\n<tbody>\n",
-                     caption);
+            lab_html(
+                out,
+                "<div class=\"wide\" tabindex=\"0\" role=\"region\" aria-label=\"%s\"><table>\n"
+                "<caption>%s</caption>\n<thead><tr>"
+                "<th scope=\"col\">Verdict</th><th scope=\"col\">Recipe</th>"
+                "<th scope=\"col\">Baseline</th><th scope=\"col\">Candidate</th>"
+                "<th scope=\"col\">Measured (medians)</th></tr></thead>\n<tbody>\n",
+                caption, caption);
         }
         put_row(out, one);
     }
@@ -172,7 +174,7 @@ lab_html_differs(const LabReport *report, GString *out)
 
     g_autofree char *rule = lab_analysis_rule(report->analysis);
 
-    g_string_append(out, "<section id=\"differs\">\n<h2>What differs</h2>\n");
+    g_string_append(out, "<section id=\"differs\">\n<h2>Verdicts</h2>\n");
     lab_html(out, "<p class=\"dim\">Rule: %s. Baseline kernel: %s.</p>\n", rule,
              report->analysis->baseline_kernel
                  ? lab_report_release(report, report->analysis->baseline_kernel)

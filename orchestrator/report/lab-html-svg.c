@@ -21,8 +21,8 @@ lab_svg_mark(guint kernel)
 }
 
 /* Kernels differ in shape as well as in colour. */
-static void
-put_shape(GString *out, const char *mark, double x, double y)
+void
+lab_svg_shape(GString *out, const char *mark, double x, double y)
 {
     switch (mark[1]) {
     case '1':
@@ -149,8 +149,8 @@ lab_svg_dots(GString *out, const char *name, const LabDot *dots, guint n, gboole
                  8 + (i + 0.5) * ROW_HEIGHT + 4, (const char *)rows->pdata[i]);
     for (guint i = 0; i < n; i++) {
         lab_html(out, "<g><title>%s</title>", dots[i].text);
-        put_shape(out, dots[i].mark, place(&axis, dots[i].value),
-                  8 + (row_of(rows, dots[i].label) + 0.5) * ROW_HEIGHT + shift(dots[i].mark));
+        lab_svg_shape(out, dots[i].mark, place(&axis, dots[i].value),
+                      8 + (row_of(rows, dots[i].label) + 0.5) * ROW_HEIGHT + shift(dots[i].mark));
         g_string_append(out, "</g>\n");
     }
     g_string_append(out, "</svg>\n");
@@ -188,7 +188,7 @@ lab_svg_legend(const LabReport *report, GString *out)
     for (guint i = 0; i < report->kernels->len; i++) {
         g_string_append(out,
                         "<span><svg class=\"mark\" aria-hidden=\"true\" viewBox=\"0 0 14 14\">");
-        put_shape(out, lab_svg_mark(i), 7, 7);
+        lab_svg_shape(out, lab_svg_mark(i), 7, 7);
         lab_html(out, "</svg> %s</span> ", lab_report_release(report, report->kernels->pdata[i]));
     }
     g_string_append(out, "</p>\n");

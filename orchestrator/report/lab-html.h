@@ -14,6 +14,7 @@ void lab_html_badge(GString *out, const char *word, const char *text);
 void lab_html_differs(const LabReport *report, GString *out);
 void lab_html_matrix(const LabReport *report, GString *out);
 void lab_html_crashes(const LabReport *report, GString *out);
+void lab_html_survival(const LabReport *report, GString *out);
 void lab_html_pictures(const LabReport *report, GString *out);
 void lab_html_cells(const LabReport *report, GString *out);
 
@@ -40,5 +41,7 @@ void lab_svg_dots(GString *out, const char *name, const LabDot *dots, guint n, g
 void lab_svg_line(GString *out, const char *name, const json_t *points, double top);
 /* Class of the dots of the i-th kernel. Static. */
 const char *lab_svg_mark(guint kernel);
+/* The shape of that mark around a point. */
+void lab_svg_shape(GString *out, const char *mark, double x, double y);
 /* A legend for them. */
 void lab_svg_legend(const LabReport *report, GString *out);
