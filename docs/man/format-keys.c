@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * Prints the keys of a file's format as reStructuredText, from the schema table that its loader
- * goes by: format-keys recipe|matrix
+ * goes by: format-keys recipe|matrix|policy
  */
 #include <stdio.h>
 #include <string.h>
 
+#include "lab-policy.h"
 #include "lab-recipe-form.h"
 #include "lab-tables.h"
 
@@ -15,6 +16,7 @@ static const struct {
 } formats[] = {
     {"recipe", &lab_recipe_form_table},
     {"matrix", &lab_matrix_table},
+    {"policy", &lab_policy_table},
 };
 
 static const char *
@@ -109,6 +111,6 @@ main(int argc, char *argv[])
             return 0;
         }
     }
-    fprintf(stderr, "usage: format-keys recipe|matrix\n");
+    fprintf(stderr, "usage: format-keys recipe|matrix|policy\n");
     return 2;
 }

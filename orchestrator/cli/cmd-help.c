@@ -5,6 +5,7 @@
 #include "lab-cli.h"
 #include "lab-error.h"
 #include "lab-matrix.h"
+#include "lab-policy.h"
 #include "lab-recipe.h"
 
 /* Files whose keys help explains, from the tables that read them. */
@@ -16,6 +17,8 @@ static const struct {
     {"recipe.yaml", "recipe.yaml: what a recipe needs, how it provokes, what it expects",
      lab_recipe_help},
     {"matrix.yaml", "matrix.yaml: kernels x recipes x variants x repetitions", lab_matrix_help},
+    {"policy.yaml", "policy.yaml: what a kernel has to show before it is rolled out",
+     lab_policy_help},
 };
 
 static gboolean
@@ -65,8 +68,8 @@ cmd_help(LabCli *cli, GError **error)
 
 const LabVerb lab_verb_help = {
     .name = "help",
-    .summary = "explain a verb, or the keys of recipe.yaml or matrix.yaml",
-    .synopsis = "[VERB [WORD] | recipe.yaml | matrix.yaml]",
+    .summary = "explain a verb, or the keys of recipe.yaml, matrix.yaml or policy.yaml",
+    .synopsis = "[VERB [WORD] | recipe.yaml | matrix.yaml | policy.yaml]",
     .max_args = 2,
     .hints = {LAB_HINT_VERB},
     .run = cmd_help,
