@@ -43,6 +43,7 @@ static char *region;
 static _Atomic unsigned long filled; /* pages that readers may touch */
 static _Atomic uint64_t worst_stall_us;
 static atomic_bool stop;
+static atomic_bool growing; /* readers would only take the CPU from ksmd */
 
 static uint64_t
 now_us(void)
@@ -125,8 +126,10 @@ reader(void *unused __attribute__((unused)))
         unsigned long pages = filled;
         uint64_t start = now_us(), wait;
 
-        if (pages == 0)
+        if (pages == 0 || growing) {
+            usleep(1000);
             continue;
+        }
         for (int i = 0; i < 64; i++) {
             state ^= state << 13;
             state ^= state >> 7;
@@ -146,7 +149,7 @@ fill(unsigned long target, uint64_t deadline_us)
 {
     unsigned long pages = filled;
 
-    while (pages < target) {
+    while (pages < target && now_us() < deadline_us) {
         unsigned long step = 4096;
 
         while (free_kb() < KEEP_FREE_KB) {
@@ -186,7 +189,7 @@ wait_merged(unsigned long target, uint64_t deadline_us)
 }
 
 static long
-grow(unsigned long target, uint64_t deadline_us)
+merge(unsigned long target, uint64_t deadline_us)
 {
     uint64_t start = now_us();
     long merged;
@@ -204,6 +207,24 @@ grow(unsigned long target, uint64_t deadline_us)
            read_number(KSM "pages_shared"), (double)(now_us() - start) / 1e6);
     metric("sharers", (double)merged);
     metric("shared_pages", (double)read_number(KSM "pages_shared"));
+    return merged;
+}
+
+static long
+grow(unsigned long target, uint64_t deadline_us)
+{
+    long merged;
+
+    growing = true;
+    merged = merge(target, deadline_us);
+    /* What ksmd had no time for is the end of the region; it would only fill the nodes. */
+    if (!options.no_ksm && merged >= 0 && (unsigned long)merged < filled) {
+        unsigned long pages = filled;
+
+        filled = (unsigned long)merged;
+        madvise(region + filled * PAGE, (pages - filled) * PAGE, MADV_DONTNEED);
+    }
+    growing = false;
     return merged;
 }
 
@@ -235,6 +256,7 @@ move_once(void *address)
 
 #define MAX_SAMPLES 4096
 
+static unsigned long middle; /* the page that is moved: an index */
 static unsigned int moves;
 static double stalls_ms[MAX_SAMPLES], moves_ms[MAX_SAMPLES];
 
@@ -272,11 +294,13 @@ measure(int times, uint64_t until_us)
         uint64_t us;
 
         worst_stall_us = 0;
-        us = move_once(region + filled / 2 * PAGE);
+        us = move_once(region + middle * PAGE);
         usleep(20000); /* the reader notes its wait after it */
+        if (now_us() > until_us && (us > 0 || moves > 0))
+            times = us > 0 ? 1 : 0;
         if (us == 0)
             continue;
-        times = now_us() < until_us ? times - 1 : 0;
+        times--;
         moves_ms[moves % MAX_SAMPLES] = (double)us / 1e3;
         stalls_ms[moves % MAX_SAMPLES] = (double)worst_stall_us / 1e3;
         moves++;
@@ -289,6 +313,28 @@ measure(int times, uint64_t until_us)
     metric("stall_max_ms", worst_ms);
     metric("stall_ms", median(stalls_ms, count));
     return median(stalls_ms, count);
+}
+
+/* Several copies (one a node, or pages that ksmd passed over): takes the one of a few pages that is
+ * longest on its way, which has the most sharers. */
+static void
+choose_page(bool capped)
+{
+    static const unsigned int parts[] = {4, 1, 2, 6, 7}; /* of eight; the middle first */
+    uint64_t longest = 0;
+
+    middle = filled / 2;
+    if (capped || read_number(KSM "pages_shared") <= 1)
+        return;
+    for (size_t i = 0; i < sizeof parts / sizeof *parts; i++) {
+        unsigned long index = filled / 8 * parts[i];
+        uint64_t us = move_once(region + index * PAGE);
+
+        if (us > longest) {
+            longest = us;
+            middle = index;
+        }
+    }
 }
 
 /* Moves all pages of this process from one node to the other, as numad does. In ms, or -1. */
@@ -368,7 +414,10 @@ static double
 scale(unsigned long *sharers, bool capped, uint64_t deadline_us)
 {
     double wanted_ms = options.timeout_secs * 2500.0;
-    double stall_ms = measure(capped ? ENOUGH_MOVES : 3, capped ? UINT64_MAX : deadline_us);
+    double stall_ms;
+
+    choose_page(capped);
+    stall_ms = measure(capped ? ENOUGH_MOVES : 3, capped ? UINT64_MAX : deadline_us);
 
     while (!capped && stall_ms < wanted_ms && *sharers < options.max_sharers &&
            now_us() < deadline_us) {
@@ -378,6 +427,7 @@ scale(unsigned long *sharers, bool capped, uint64_t deadline_us)
         if (*sharers > options.max_sharers)
             *sharers = options.max_sharers;
         grow(*sharers, deadline_us);
+        choose_page(capped);
         moves = 0; /* fewer sharers' stalls do not count any more */
         stall_ms = measure(3, deadline_us);
     }
