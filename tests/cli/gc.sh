@@ -102,7 +102,7 @@ kill -TERM "$parent"
 wait "$parent" || true
 
 # Killed at any moment: what is there is whole, what went is gone, and the next one ends it.
-for n in $(seq 60); do
+for n in $(seq 40); do
     run=20200101-000000-$(printf '%04x' "$n")
     cp -a "$KREGLAB_DATA/runs/$live" "$KREGLAB_DATA/runs/$run"
     sed -i "s/$live/$run/" "$KREGLAB_DATA/runs/$run/run.json"
@@ -110,7 +110,7 @@ for n in $(seq 60); do
 done
 files=$(find "$KREGLAB_DATA/runs/20200101-000000-0001" | wc -l)
 kills=0
-for _ in $(seq 15); do
+for _ in $(seq 10); do
     "$KREGLAB" gc --kind runs --max-size 1B >/dev/null 2>&1 &
     pid=$!
     sleep "0.0$((RANDOM % 60 + 10))"
@@ -134,9 +134,9 @@ release=6.1.0-56-cloud-amd64
 mkdir -p "$KREGLAB_DATA/kernels/$release"
 printf '{"schema_version":1,"id":"%s","release":"%s","format":"file","digest":"%s","source":"test","verification":"unverified"}\n' \
     "$release" "$release" "$release" >"$KREGLAB_DATA/kernels/$release/kernel.json"
-"$KREGLAB" run -k 6.1.0 -r true --replay "$GOLDEN/true-6.1" --repeat 12 -j 1 >"$T/one" 2>&1 &
+"$KREGLAB" run -k 6.1.0 -r true --replay "$GOLDEN/true-6.1" --repeat 6 -j 1 >"$T/one" 2>&1 &
 one=$!
-"$KREGLAB" run -k 6.1.0 -r true --replay "$GOLDEN/true-6.1" --repeat 12 -j 1 >"$T/two" 2>&1 &
+"$KREGLAB" run -k 6.1.0 -r true --replay "$GOLDEN/true-6.1" --repeat 6 -j 1 >"$T/two" 2>&1 &
 two=$!
 rounds=0
 bad=0
@@ -150,5 +150,5 @@ wait "$one" || code=$?
 wait "$two" || code=$?
 echo "# $rounds rounds of gc beside them"
 is "two runs at once, gc beside them: all cells pass" "$code $bad" "0 0"
-is "and both are whole" "$("$KREGLAB" list --json | jq -c '[.runs[0,1].done]')" '[12,12]'
+is "and both are whole" "$("$KREGLAB" list --json | jq -c '[.runs[0,1].done]')" '[6,6]'
 finish
