@@ -17,15 +17,15 @@ static json_t *
 brief_to_json(const LabRunCell *cell, const LabBrief *brief)
 {
     return json_pack(
-        "{s:s, s:o, s:o, s:o, s:o, s:i, s:s, s:o, s:o, s:b, s:o, s:I, s:o}", "id", cell->id,
+        "{s:s, s:o, s:o, s:o, s:o, s:i, s:s, s:o, s:o, s:b, s:o, s:o, s:I, s:o}", "id", cell->id,
         "kernel", lab_json_text(cell->kernel), "release", lab_json_text(cell->release), "recipe",
         lab_json_text(cell->recipe), "variant", lab_json_text(cell->variant), "repetition",
         cell->repetition, "state", lab_state_name(brief->state), "outcome",
         lab_json_text(lab_outcome_name(brief->outcome)), "expected",
         brief->expected == LAB_EXPECTED_UNKNOWN ? json_null() : json_boolean(brief->expected),
         "unexpected", lab_brief_is_unexpected(brief), "title", lab_json_text(brief->title),
-        "duration_ms", (json_int_t)brief->duration_ms, "dump_method",
-        lab_json_text(brief->dump_method));
+        "suspect", lab_json_text(brief->suspect), "duration_ms", (json_int_t)brief->duration_ms,
+        "dump_method", lab_json_text(brief->dump_method));
 }
 
 static void

@@ -52,6 +52,11 @@ put_counts(const LabReport *report, GString *out)
     else
         lab_html(out, "<p>All %u outcomes that were judged are as the recipes expect.</p>\n",
                  report->ran);
+    if (report->suspect)
+        lab_html(out,
+                 "<p>%u of them are suspect: the host was under pressure, and that can explain "
+                 "them.</p>\n",
+                 report->suspect);
 }
 
 static void

@@ -115,6 +115,8 @@ counts_to_json(const LabReport *report)
     json_t *out = json_pack("{s:i, s:i, s:i}", "cells", (int)report->cells->len, "ran",
                             (int)report->ran, "unexpected", (int)report->unexpected);
 
+    if (report->suspect > 0)
+        json_object_set_new(out, "suspect", json_integer(report->suspect));
     for (const char *const *word = lab_report_words; *word; word++)
         json_object_set_new(out, *word, json_integer(lab_report_count(report, *word)));
     return out;

@@ -49,6 +49,8 @@ put_counts(const LabReport *report, GString *out)
     g_string_truncate(out, out->len - 1);
     if (report->unexpected)
         g_string_append_printf(out, "; **%u unexpected**", report->unexpected);
+    if (report->suspect)
+        g_string_append_printf(out, "; %u suspect: the host was under pressure", report->suspect);
     g_string_append(out, ".\n");
 }
 

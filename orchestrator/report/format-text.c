@@ -83,6 +83,8 @@ put_counts(const LabReport *report, GString *out)
     }
     if (report->unexpected)
         g_string_append_printf(out, "; %u unexpected", report->unexpected);
+    if (report->suspect)
+        g_string_append_printf(out, "; %u suspect: the host was under pressure", report->suspect);
     g_string_append_c(out, '\n');
 }
 

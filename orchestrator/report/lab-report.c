@@ -103,6 +103,7 @@ count_cell(LabReport *report, const LabReportCell *cell)
     report->skipped += brief->state == LAB_STATE_SKIPPED;
     report->missing += brief->state == LAB_STATE_MISSING;
     report->unexpected += lab_brief_is_unexpected(brief);
+    report->suspect += brief->state == LAB_STATE_RAN && brief->suspect;
     if (brief->state == LAB_STATE_RAN && brief->outcome <= LAB_OUTCOME_INCONCLUSIVE)
         report->outcomes[brief->outcome]++;
 }

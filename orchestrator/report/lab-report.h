@@ -59,6 +59,7 @@ typedef struct {
     GPtrArray *rows;    /* LabReportRow, in running order */
     GPtrArray *crashes; /* LabReportCrash, the one that most cells have first */
     guint ran, infra, skipped, missing, unexpected;
+    guint suspect; /* of those that ran: the host was under pressure and that can explain it */
     guint outcomes[LAB_OUTCOME_INCONCLUSIVE + 1]; /* of those that ran */
     json_t *facts;                                /* facts of result.json that all cells share */
     gboolean color;                               /* text: escape sequences are welcome */

@@ -45,6 +45,15 @@ is "no worker: status 3" \
     "$(KREGLAB_WORKER=/nonexistent status "$KREGLAB" resume "$(make_run 6.1 a 1)")" 3
 has "with the cause" "$T/err" "worker '/nonexistent'"
 
+# What the host's load may have made is run once more, and marked when it stays so.
+run=$(make_run 6.1 odd 3)
+is "a suspect hang that stays: status 1" \
+    "$(FAKE_WORKER_PLAN='*/1=suspect;*/2=suspect-once' status "$KREGLAB" resume "$run")" 1
+has "the summary counts both" "$T/out" 'unexpected; 2 made again under pressure of the host; 1 suspect$'
+has "the report too" <("$KREGLAB" report "$run") '; 1 suspect: the host was under pressure'
+is "show says why" "$("$KREGLAB" show --json "$run" | jq -c '[.cells[].suspect]')" \
+    '["the host was busy",null,null]'
+
 # Guests are hostile: no control byte of theirs reaches the terminal.
 run=$(make_run 6.1 dirty 2)
 FAKE_WORKER_PLAN='*=dirty' status "$KREGLAB" resume "$run" >/dev/null
