@@ -4,17 +4,17 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/fs.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/file.h>
-#include <sys/ioctl.h>
 #include <sys/sendfile.h>
 #include <unistd.h>
 
 #include <glib-unix.h>
 
 #include "lab-error.h"
+
+#define COPY_BYTES (64u << 20)
 
 void
 lab_fd_close(LabFd *fd)
@@ -241,19 +241,23 @@ lab_fd_append_line(int fd, const char *line, GError **error)
     return TRUE;
 }
 
-static gboolean
-copy_content(int from, int to, const char *name, GError **error)
+gboolean
+lab_fd_copy(int from, int to, const char *name, GError **error)
 {
-    if (ioctl(to, FICLONE, from) == 0)
-        return TRUE;
+    gboolean in_kernel = TRUE; /* which shares blocks where the file system can */
+
     for (;;) {
-        ssize_t n = sendfile(to, from, NULL, 16 << 20);
+        ssize_t n = in_kernel ? copy_file_range(from, NULL, to, NULL, COPY_BYTES, 0)
+                              : sendfile(to, from, NULL, COPY_BYTES);
 
         if (n < 0 && errno == EINTR)
             continue;
-        if (n < 0)
+        /* It fails between some file systems and finds the files of others empty. */
+        if (n <= 0 && in_kernel)
+            in_kernel = FALSE;
+        else if (n < 0)
             return lab_error_set_errno(error, errno, "copying '%s'", name);
-        if (n == 0)
+        else if (n == 0)
             return TRUE;
     }
 }
@@ -271,7 +275,7 @@ lab_file_copy(int from_dirfd, const char *from, int to_dirfd, const char *to, mo
     out = openat(to_dirfd, temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, mode);
     if (out < 0)
         return lab_error_set_errno(error, errno, "creating '%s'", to);
-    if (!copy_content(in, out, from, error) ||
+    if (!lab_fd_copy(in, out, from, error) ||
         !commit_temporary(to_dirfd, out, temporary, to, error)) {
         unlinkat(to_dirfd, temporary, 0);
         return FALSE;

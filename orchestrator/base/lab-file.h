@@ -37,6 +37,10 @@ char *lab_file_read(int dirfd, const char *name, gsize max_bytes, gsize *length,
 /* Writes all of it, EINTR and short writes handled. Blocking descriptors only. */
 gboolean lab_fd_write_all(int fd, const void *data, gsize length, GError **error);
 
+/* Copies the rest of a regular file to the position of 'to', sharing blocks where the file system
+ * can. 'name' is for errors. */
+gboolean lab_fd_copy(int from, int to, const char *name, GError **error);
+
 /* Appends one line (a '\n' is added) with a single write(2) to an O_APPEND descriptor, then
  * fdatasync: the form of journals. */
 gboolean lab_fd_append_line(int fd, const char *line, GError **error);

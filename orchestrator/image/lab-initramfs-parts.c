@@ -13,7 +13,7 @@
 #include "lab-proc.h"
 
 /* Changes when the content of any part changes for the same key. */
-#define PART_FORMAT 1
+#define PART_FORMAT 2
 
 void
 lab_part_free(gpointer data)
@@ -313,9 +313,9 @@ static gboolean
 collect_modules(LabPart *part, gboolean capture, GError **error)
 {
     /* pvpanic was one module until commit 6861d27cf590 ("misc/pvpanic: split-up generic and
-     * platform dependent code") (in v5.13) */
-    static const char *const optional[] = {"virtio_blk",  "pvpanic",     "pvpanic_mmio",
-                                           "pvpanic_pci", "qemu_fw_cfg", "i6300esb"};
+     * platform dependent code") (in v5.13); since then the ISA device of the lab's machine, which
+     * ACPI tells of, is pvpanic_mmio's */
+    static const char *const optional[] = {"pvpanic", "pvpanic_mmio", "qemu_fw_cfg"};
     g_autofree char *directory = g_build_filename(part->spec->kernel->directory, "modules", NULL);
     g_autoptr(LabModules) modules = lab_modules_load(directory, error);
 
@@ -325,6 +325,10 @@ collect_modules(LabPart *part, gboolean capture, GError **error)
         return FALSE;
     for (gsize i = 0; !capture && i < G_N_ELEMENTS(optional); i++)
         lab_modules_order(modules, optional[i], TRUE, part->steps);
+    if (!capture && part->spec->watchdog)
+        lab_modules_order(modules, "i6300esb", TRUE, part->steps);
+    if (!capture && part->spec->network)
+        lab_modules_order(modules, "virtio_net", TRUE, part->steps);
     for (gsize i = 0; !capture && part->spec->modules && part->spec->modules[i]; i++)
         if (!want_module(part, modules, part->spec->modules[i], error))
             return FALSE;
@@ -339,7 +343,8 @@ part_modules(const LabInitramfsSpec *spec, gboolean capture, GError **error)
     part->steps = lab_module_steps_new();
     part->wanted = g_ptr_array_new_with_free_func(wanted_free);
     key_kernel(part);
-    g_string_append_printf(part->key, "disks %d\n", spec->disks);
+    g_string_append_printf(part->key, "disks %d watchdog %d network %d\n", spec->disks,
+                           spec->watchdog, spec->network);
     if (collect_modules(part, capture, error))
         return part;
     lab_part_free(part);

@@ -4,7 +4,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
-#include <sys/sendfile.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
@@ -17,6 +16,7 @@
  * may be about to open it. */
 #define CACHE_MAX     (G_GINT64_CONSTANT(2) << 30)
 #define CACHE_MIN_AGE 3600
+#define BLOCK         4096
 
 /* Writes a file of the cache through a temporary one. */
 typedef gboolean Writer(int cache, int fd, gpointer data, GError **error);
@@ -40,26 +40,35 @@ cache_write(int cache, const char *name, Writer *writer, gpointer data, GError *
     return ok;
 }
 
+/* To whole blocks, which a file system that can shares with the files that parts are joined to.
+ * Between archives the kernel passes over zeros (init/initramfs.c, unpack_to_rootfs()). */
+static gboolean
+pad(int fd, GError **error)
+{
+    off_t end = lseek(fd, 0, SEEK_END);
+
+    if (end < 0 || ftruncate(fd, (end + BLOCK - 1) / BLOCK * BLOCK) < 0)
+        return lab_error_set_errno(error, errno, "padding a part of an initramfs");
+    return TRUE;
+}
+
 static gboolean
 write_part(int cache, int fd, gpointer data, GError **error)
 {
     LabPart *part = data;
     g_autoptr(LabCpio) cpio = lab_cpio_new(fd, error);
 
-    return cpio && part->fill(part, cpio, error) && lab_cpio_finish(cpio, error);
+    return cpio && part->fill(part, cpio, error) && lab_cpio_finish(cpio, error) && pad(fd, error);
 }
 
 static gboolean
 append_file(int fd, int cache, const char *name, GError **error)
 {
     LAB_AUTO_FD from = openat(cache, name, O_RDONLY | O_CLOEXEC);
-    ssize_t n;
 
     if (from < 0)
         return lab_error_set_errno(error, errno, "reading '%s'", name);
-    while ((n = sendfile(fd, from, NULL, 64 << 20)) > 0 || (n < 0 && errno == EINTR))
-        ;
-    return n < 0 ? lab_error_set_errno(error, errno, "copying '%s'", name) : TRUE;
+    return lab_fd_copy(from, fd, name, error);
 }
 
 /* All parts one after the other, each made when it is not there yet. */

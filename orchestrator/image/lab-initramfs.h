@@ -35,9 +35,11 @@ typedef struct {
     const char *const *tools;      /* host programs, paths or names in PATH, with their libraries */
     const LabInitramfsFile *files; /* the recipe's payload */
     gsize n_files;
-    gboolean disks;   /* virtio_blk is needed (else it goes in when it is there) */
-    gboolean busybox; /* shells and snippets */
-    gboolean kdump;   /* the capture kit */
+    gboolean disks;    /* virtio_blk is needed */
+    gboolean watchdog; /* i6300esb goes in when it is there */
+    gboolean network;  /* so does virtio_net */
+    gboolean busybox;  /* shells and snippets */
+    gboolean kdump;    /* the capture kit */
 } LabInitramfsSpec;
 
 /* Makes (or finds) the initramfs and returns its path (g_free). A needed module that the kernel

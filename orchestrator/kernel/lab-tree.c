@@ -4,7 +4,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
-#include <sys/sendfile.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -34,7 +33,6 @@ copy_file(int dirfd, const char *name, LabStage *stage, const char *place, GErro
     LAB_AUTO_FD dir = lab_dir_make(stage->fd, parent, 0755, error);
     LAB_AUTO_FD in = openat(dirfd, name, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
     LAB_AUTO_FD out = -1;
-    ssize_t n;
 
     if (dir < 0)
         return FALSE;
@@ -43,15 +41,7 @@ copy_file(int dirfd, const char *name, LabStage *stage, const char *place, GErro
     out = openat(stage->fd, place, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0644);
     if (out < 0)
         return lab_error_set_errno(error, errno, "creating '%s'", place);
-    while ((n = copy_file_range(in, NULL, out, NULL, 64 << 20, 0)) != 0) {
-        if (n < 0 && (errno == EXDEV || errno == EINVAL || errno == ENOSYS))
-            n = sendfile(out, in, NULL, 64 << 20);
-        if (n < 0 && errno != EINTR)
-            return lab_error_set_errno(error, errno, "copying '%s'", name);
-        if (n == 0)
-            break;
-    }
-    return TRUE;
+    return lab_fd_copy(in, out, name, error);
 }
 
 gboolean
