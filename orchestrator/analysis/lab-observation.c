@@ -8,6 +8,22 @@
 #include "lab-error.h"
 #include "lab-json.h"
 
+struct LabSharedTrace {
+    LabCrashTrace *trace;
+};
+
+static void
+shared_trace_clear(gpointer data)
+{
+    lab_crash_trace_free(((LabSharedTrace *)data)->trace);
+}
+
+static void
+shared_trace_unref(gpointer data)
+{
+    g_rc_box_release_full(data, shared_trace_clear);
+}
+
 LabObservation *
 lab_observation_new(const char *cell, const char *kernel, const char *release, const char *recipe,
                     const char *variant, gboolean baseline, int repetition)
@@ -15,13 +31,12 @@ lab_observation_new(const char *cell, const char *kernel, const char *release, c
     LabObservation *observation = g_new0(LabObservation, 1);
 
     observation->cell = g_strdup(cell);
-    observation->kernel = g_strdup(kernel);
-    observation->release = g_strdup(release ? release : kernel);
-    observation->recipe = g_strdup(recipe);
-    observation->variant = g_strdup(variant);
+    observation->kernel = g_intern_string(kernel);
+    observation->release = g_intern_string(release ? release : kernel);
+    observation->recipe = g_intern_string(recipe);
+    observation->variant = g_intern_string(variant);
     observation->baseline = baseline;
     observation->repetition = repetition;
-    observation->alternatives = g_new0(char *, 1);
     observation->time_to_crash_ms = -1;
     observation->exposed_ms = -1;
     return observation;
@@ -33,17 +48,8 @@ lab_observation_free(LabObservation *observation)
     if (!observation)
         return;
     g_free(observation->cell);
-    g_free(observation->kernel);
-    g_free(observation->release);
-    g_free(observation->recipe);
-    g_free(observation->variant);
     g_free(observation->why);
-    g_free(observation->title);
-    g_free(observation->type);
-    g_strfreev(observation->alternatives);
-    g_free(observation->k0);
-    g_free(observation->k1);
-    lab_crash_trace_free(observation->trace);
+    g_clear_pointer(&observation->shared, shared_trace_unref);
     g_free(observation->metrics);
     g_free(observation);
 }
@@ -92,16 +98,6 @@ exposed_ms(const json_t *result)
     return -1;
 }
 
-/* facts.suspect says why: a word, a list or an object; or just true. */
-static gboolean
-is_suspect(const json_t *result)
-{
-    const json_t *suspect = lab_json_member(lab_json_member(result, "facts"), "suspect");
-
-    return json_is_true(suspect) || json_is_string(suspect) || json_array_size(suspect) > 0 ||
-           json_object_size(suspect) > 0;
-}
-
 double
 lab_observation_metric(const LabObservation *observation, const char *name)
 {
@@ -111,29 +107,43 @@ lab_observation_metric(const LabObservation *observation, const char *name)
     return NAN;
 }
 
-void
-lab_observation_set_result(LabObservation *observation, const json_t *result)
+/* Thousands of cells crash alike: 'seen' (crash -> LabSharedTrace) has what was made; or NULL. */
+static void
+set_crash(LabObservation *observation, json_t *crash, GHashTable *seen)
 {
-    const json_t *crash = lab_json_member(result, "crash");
-    const json_t *signature = lab_json_member(crash, "signature");
+    LabSharedTrace *shared = seen && crash ? g_hash_table_lookup(seen, crash) : NULL;
+    LabCrashTrace *trace;
 
+    if (shared) {
+        observation->shared = g_rc_box_acquire(shared);
+    } else {
+        trace = lab_crash_trace_new_from_json(crash);
+        if (!trace)
+            return;
+        observation->shared = g_rc_box_new0(LabSharedTrace);
+        observation->shared->trace = trace;
+        if (seen)
+            g_hash_table_insert(seen, json_incref(crash), g_rc_box_acquire(observation->shared));
+    }
+    observation->trace = observation->shared->trace;
+    observation->title = observation->trace->title;
+    observation->k0 = observation->trace->k0;
+}
+
+static void
+set_result(LabObservation *observation, const json_t *result, GHashTable *seen)
+{
     if (!result)
         return;
     observation->state = lab_state_from_name(lab_json_string(result, "state"));
     if (observation->state == LAB_STATE_RAN)
         observation->outcome = lab_outcome_from_name(lab_json_string(result, "outcome"));
     observation->why = g_strdup(lab_json_string(result, "why"));
-    observation->title = g_strdup(lab_json_string(crash, "title"));
-    observation->type = g_strdup(lab_json_string(crash, "type"));
-    g_strfreev(observation->alternatives);
-    observation->alternatives = lab_json_to_strv(lab_json_member(crash, "alternatives"));
-    observation->k0 = g_strdup(lab_json_string(signature, "k0"));
-    observation->k1 = g_strdup(lab_json_string(signature, "k1"));
-    observation->trace = lab_crash_trace_new_from_json(crash);
+    set_crash(observation, lab_json_member(result, "crash"), seen);
     observation->time_to_crash_ms = lab_json_int(result, "time_to_crash_ms", -1);
     /* A pass without it is worth nothing; a recipe without a condition has null here. */
     observation->reached = lab_json_bool(lab_json_member(result, "reached"), "held", TRUE);
-    observation->suspect = is_suspect(result);
+    observation->suspect = json_is_object(lab_json_member(result, "suspect"));
     /* What a failed lab measured is no measurement. */
     if (observation->state != LAB_STATE_RAN) {
         observation->time_to_crash_ms = -1;
@@ -143,29 +153,40 @@ lab_observation_set_result(LabObservation *observation, const json_t *result)
     set_metrics(observation, result);
 }
 
+void
+lab_observation_set_result(LabObservation *observation, const json_t *result)
+{
+    set_result(observation, result, NULL);
+}
+
+typedef struct {
+    GPtrArray *list;
+    GHashTable *seen;
+} Reading;
+
+static void
+take_result(const LabRunCell *cell, const json_t *result, gpointer data)
+{
+    Reading *reading = data;
+    LabObservation *observation = lab_observation_new(cell->id, cell->kernel, cell->release,
+                                                      cell->recipe, cell->variant, cell->baseline,
+                                                      cell->repetition);
+
+    /* An unreadable result is a missing one: the worker was lost. */
+    set_result(observation, result, reading->seen);
+    g_ptr_array_add(reading->list, observation);
+}
+
 GPtrArray *
 lab_analysis_read_run(LabRun *run, GError **error)
 {
-    const GPtrArray *cells = lab_run_cells(run, error);
-    g_autoptr(GPtrArray) list = NULL;
+    g_autoptr(GPtrArray)
+        list = g_ptr_array_new_with_free_func((GDestroyNotify)lab_observation_free);
+    g_autoptr(GHashTable)
+        seen = g_hash_table_new_full(NULL, NULL, (GDestroyNotify)json_decref, shared_trace_unref);
+    Reading reading = {.list = list, .seen = seen};
 
-    if (!cells)
+    if (!lab_run_each_result(run, take_result, &reading, error))
         return NULL;
-    list = g_ptr_array_new_with_free_func((GDestroyNotify)lab_observation_free);
-    for (guint i = 0; i < cells->len; i++) {
-        const LabRunCell *cell = cells->pdata[i];
-        g_autoptr(LabCell) whole = lab_run_read_cell(run, cell, error);
-        g_autoptr(json_t) result = NULL;
-        LabObservation *observation;
-
-        if (!whole)
-            return NULL;
-        observation = lab_observation_new(cell->id, cell->kernel, cell->release, cell->recipe,
-                                          cell->variant, whole->baseline, cell->repetition);
-        g_ptr_array_add(list, observation);
-        /* An unreadable result is a missing one: the worker was lost. */
-        result = lab_run_read_result(run, cell, NULL);
-        lab_observation_set_result(observation, result);
-    }
     return g_steal_pointer(&list);
 }

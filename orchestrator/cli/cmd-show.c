@@ -29,13 +29,13 @@ brief_to_json(const LabRunCell *cell, const LabBrief *brief)
 }
 
 static void
-show_run_json(LabRun *run, const GPtrArray *cells)
+show_run_json(LabRun *run, const GPtrArray *cells, const GPtrArray *briefs)
 {
     g_autoptr(json_t) array = json_array();
     LabSummary summary = {.cells = cells->len};
 
     for (guint i = 0; i < cells->len; i++) {
-        g_autoptr(LabBrief) brief = lab_run_read_brief(run, cells->pdata[i]);
+        const LabBrief *brief = briefs->pdata[i];
 
         if (brief->state != LAB_STATE_MISSING)
             lab_summary_add(&summary, brief);
@@ -49,7 +49,7 @@ show_run_json(LabRun *run, const GPtrArray *cells)
 }
 
 static void
-show_run(LabRun *run, const GPtrArray *cells)
+show_run(LabRun *run, const GPtrArray *cells, const GPtrArray *briefs)
 {
     static const char *const headings[] = {"CELL",    "KERNEL", "RECIPE", "VARIANT", ">REP",
                                            "OUTCOME", "",       ">TIME",  "TITLE",   NULL};
@@ -59,7 +59,7 @@ show_run(LabRun *run, const GPtrArray *cells)
 
     for (guint i = 0; i < cells->len; i++) {
         const LabRunCell *cell = cells->pdata[i];
-        g_autoptr(LabBrief) brief = lab_run_read_brief(run, cell);
+        const LabBrief *brief = briefs->pdata[i];
         gboolean missing = brief->state == LAB_STATE_MISSING;
         g_autofree char *repetition = g_strdup_printf("%d", cell->repetition);
         g_autofree char *time = missing ? NULL : lab_duration_human(brief->duration_ms);
@@ -280,15 +280,19 @@ cmd_show(LabCli *cli, GError **error)
     g_autoptr(LabRun) run = lab_run_open_cell(
         cli->paths->data, cli->n_args > 0 ? cli->args[0] : "latest", &cell, error);
     const GPtrArray *cells = run ? lab_run_cells(run, error) : NULL;
+    g_autoptr(GPtrArray) briefs = NULL;
 
     if (!cells)
         return 0;
     if (cell)
         return show_one_cell(cli, run, cell, error);
+    briefs = lab_run_read_briefs(run, error);
+    if (!briefs)
+        return 0;
     if (lab_cli_flag(cli, "json"))
-        show_run_json(run, cells);
+        show_run_json(run, cells, briefs);
     else
-        show_run(run, cells);
+        show_run(run, cells, briefs);
     return LAB_EXIT_OK;
 }
 

@@ -210,6 +210,7 @@ lab_scheduler_cell_ended(LabScheduler *scheduler, const LabSlot *slot, int statu
         make_again(scheduler, cell, suspect);
     else
         take_result(scheduler, cell, brief);
+    lab_run_cache_result(scheduler->run, cell);
     lab_scheduler_tell(scheduler, told);
     check_for_broken_lab(scheduler, brief);
     if (!again)

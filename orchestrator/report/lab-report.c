@@ -9,6 +9,8 @@
 #include "lab-json.h"
 #include "lab-log.h"
 
+#define FACTS_MAX 1000u
+
 const LabEvidenceFile lab_evidence_files[] = {
     {"console.log", "console"}, {"vmcore", "vmcore"},          {"vmcore.dmesg.txt", "vmcore dmesg"},
     {"dmesg.txt", "dmesg"},     {"hang.txt", "hang evidence"}, {"stressor.log", "stressor"},
@@ -121,17 +123,30 @@ keep_common(json_t *facts, const json_t *more)
         json_object_del(facts, name);
 }
 
+/* What the cells have in common; of large runs, FACTS_MAX cells that are spread over them. */
 static void
-read_facts(LabReport *report, const json_t *result)
+read_facts(LabReport *report)
 {
-    json_t *facts = lab_json_member(result, "facts");
+    guint step = MAX(1, report->cells->len / FACTS_MAX);
 
-    if (!json_is_object(facts) || !json_object_size(facts))
-        return;
+    for (guint i = 0; i < report->cells->len; i += step) {
+        const LabReportCell *cell = report->cells->pdata[i];
+        g_autoptr(json_t) result = NULL;
+        json_t *facts;
+
+        if (cell->brief->state == LAB_STATE_MISSING)
+            continue;
+        result = lab_run_read_result(report->run, cell->cell, NULL);
+        facts = lab_json_member(result, "facts");
+        if (!json_is_object(facts) || !json_object_size(facts))
+            continue;
+        if (!report->facts)
+            report->facts = json_deep_copy(facts);
+        else
+            keep_common(report->facts, facts);
+    }
     if (!report->facts)
-        report->facts = json_deep_copy(facts);
-    else
-        keep_common(report->facts, facts);
+        report->facts = json_object();
 }
 
 LabReport *
@@ -139,6 +154,7 @@ lab_report_new(LabRun *run, const char *baseline_kernel, double confidence, GErr
 {
     g_autoptr(LabReport) report = g_new0(LabReport, 1);
     g_autoptr(GHashTable) journal = NULL;
+    g_autoptr(GPtrArray) briefs = NULL;
     GPtrArray *observations;
     const GPtrArray *cells;
 
@@ -154,19 +170,18 @@ lab_report_new(LabRun *run, const char *baseline_kernel, double confidence, GErr
     if (!report->analysis)
         return NULL;
     journal = lab_journal_read(run, error);
-    if (!journal)
+    briefs = journal ? lab_run_read_briefs(run, error) : NULL;
+    if (!briefs)
         return NULL;
     cells = lab_run_cells(run, error);
     for (guint i = 0; i < cells->len; i++) {
         LabReportCell *cell = g_new0(LabReportCell, 1);
         const LabJournalCell *done;
-        g_autoptr(json_t) result = NULL;
 
         cell->cell = cells->pdata[i];
         cell->observation = observations->pdata[i];
         cell->baseline = cell->observation->baseline;
-        result = lab_run_read_result(run, cell->cell, NULL);
-        cell->brief = result ? lab_brief_new_from_result(result) : lab_brief_new();
+        cell->brief = g_steal_pointer(&briefs->pdata[i]);
         cell->evidence = find_evidence(run, cell->cell);
         done = g_hash_table_lookup(journal, cell->cell->id);
         cell->dump_removed = done && done->dump_removed;
@@ -175,10 +190,8 @@ lab_report_new(LabRun *run, const char *baseline_kernel, double confidence, GErr
         add_once(report->kernels, cell->cell->kernel);
         add_row(report->rows, cell->cell, cell->baseline);
         count_cell(report, cell);
-        read_facts(report, result);
     }
-    if (!report->facts)
-        report->facts = json_object();
+    read_facts(report);
     report->crashes = lab_report_find_crashes(report);
     return g_steal_pointer(&report);
 }

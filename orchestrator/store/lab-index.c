@@ -233,21 +233,35 @@ lab_index_put_cell(LabIndex *index, const LabRun *run, const LabRunCell *cell,
            (!brief->template || put_template(index, cell, brief->template, error));
 }
 
+typedef struct {
+    LabIndex *index;
+    LabRun *run;
+    GError **error;
+    gboolean ok;
+} PutAll;
+
+static void
+put_one_cell(const LabRunCell *cell, const json_t *result, gpointer data)
+{
+    PutAll *all = data;
+    g_autoptr(LabBrief) brief = NULL;
+
+    if (!result || !all->ok)
+        return;
+    brief = lab_brief_new_from_result(result);
+    if (brief->state != LAB_STATE_MISSING)
+        all->ok = lab_index_put_cell(all->index, all->run, cell, brief, all->error);
+}
+
 static gboolean
 put_all_cells(LabIndex *index, LabRun *run, GError **error)
 {
     const GPtrArray *cells = lab_run_cells(run, error);
+    PutAll all = {.index = index, .run = run, .error = error, .ok = TRUE};
 
     if (!cells || !lab_index_put_run(index, run, cells->len, error))
         return FALSE;
-    for (guint i = 0; i < cells->len; i++) {
-        g_autoptr(LabBrief) brief = lab_run_read_brief(run, cells->pdata[i]);
-
-        if (brief->state != LAB_STATE_MISSING &&
-            !lab_index_put_cell(index, run, cells->pdata[i], brief, error))
-            return FALSE;
-    }
-    return TRUE;
+    return lab_run_each_result(run, put_one_cell, &all, error) && all.ok;
 }
 
 void

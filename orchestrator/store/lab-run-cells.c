@@ -63,6 +63,7 @@ add_cell(LabRun *run, const char *line, gsize length, gint64 offset, GError **er
     cell->share = g_string_chunk_insert_const(run->strings, share);
     cell->may_be_warm = !whole->cold_why;
     cell->templates = MAX(whole->templates, 1);
+    cell->baseline = whole->baseline;
     cell->repetition = whole->repetition;
     cell->memory_bytes = whole->guest.memory_bytes;
     cell->cpus = whole->guest.cpus;
@@ -72,16 +73,39 @@ add_cell(LabRun *run, const char *line, gsize length, gint64 offset, GError **er
     return TRUE;
 }
 
-/* One more repetition of the cell before, whose line was 'like'. FALSE: it is none such. */
+/* Lines of cells that were read the long way, by what they share with their other repetitions: so
+ * many kinds of cells cost the long way once each, in whatever order they stand. */
+#define LIKES_MAX 10000u
+
+typedef struct {
+    LabCellLine line;
+    const LabRunCell *cell;
+    char text[];
+} Like;
+
+static void
+remember(GHashTable *likes, guint hash, const LabCellLine *line, const LabRunCell *cell)
+{
+    Like *like = g_malloc(sizeof *like + line->length + 1);
+
+    memcpy(like->text, line->text, line->length);
+    like->text[line->length] = '\0';
+    like->line = *line;
+    like->line.text = like->text;
+    like->cell = cell;
+    g_hash_table_insert(likes, GUINT_TO_POINTER(hash), like);
+}
+
+/* One more repetition of a cell whose line was 'like'. FALSE: it is none such. */
 static gboolean
-add_repetition(LabRun *run, const LabCellLine *line, const LabCellLine *like, gint64 offset)
+add_repetition(LabRun *run, const LabCellLine *line, const Like *like, gint64 offset)
 {
     g_autofree char *id = g_strndup(line->text + line->id, line->id_end - line->id);
     LabRunCell *cell;
 
-    if (!lab_cell_line_is_like(line, like) || !id_is_sane(id))
+    if (!lab_cell_line_is_like(line, &like->line) || !id_is_sane(id))
         return FALSE;
-    cell = g_memdup2(run->cells->pdata[run->cells->len - 1], sizeof *cell);
+    cell = g_memdup2(like->cell, sizeof *cell);
     cell->id = g_string_chunk_insert(run->strings, id);
     cell->repetition = (int)g_ascii_strtoll(line->text + line->repetition, NULL, 10);
     take_cell(run, cell, offset, line->length);
@@ -89,40 +113,49 @@ add_repetition(LabRun *run, const LabCellLine *line, const LabCellLine *like, gi
 }
 
 static gboolean
+read_line(LabRun *run, GHashTable *likes, const char *text, gsize length, gint64 offset,
+          GError **error)
+{
+    LabCellLine line;
+    gboolean simple = lab_cell_line_parse(&line, text, length);
+    guint hash = simple ? lab_cell_line_hash(&line) : 0;
+    const Like *like = simple ? g_hash_table_lookup(likes, GUINT_TO_POINTER(hash)) : NULL;
+
+    if (like && add_repetition(run, &line, like, offset))
+        return TRUE;
+    if (!add_cell(run, text, length, offset, error))
+        return FALSE;
+    if (simple && g_hash_table_size(likes) < LIKES_MAX)
+        remember(likes, hash, &line, run->cells->pdata[run->cells->len - 1]);
+    return TRUE;
+}
+
+static gboolean
 read_lines(LabRun *run, FILE *file, GError **error)
 {
-    /* This line and the one before take turns. */
-    g_autofree char *one = NULL;
-    g_autofree char *other = NULL;
-    size_t one_size = 0, other_size = 0;
-    LabCellLine before, line;
-    gboolean has_before = FALSE;
+    g_autoptr(GHashTable) likes = g_hash_table_new_full(NULL, NULL, NULL, g_free);
+    g_autofree char *text = NULL;
+    size_t size = 0;
     gint64 offset = 0;
+    gboolean ok = TRUE;
 
-    for (guint number = 1;; number++) {
-        char **text = number % 2 ? &one : &other;
-        ssize_t length = getline(text, number % 2 ? &one_size : &other_size, file);
-        gboolean simple;
+    for (guint number = 1; ok; number++) {
+        ssize_t length = getline(&text, &size, file);
 
         if (length <= 0)
             break;
-        if ((*text)[length - 1] != '\n') {
+        if (text[length - 1] != '\n') {
             g_set_error(error, LAB_DATA_ERROR, LAB_ERROR_FAILED, "line %u is cut off", number);
-            return FALSE;
-        }
-        simple = lab_cell_line_parse(&line, *text, (gsize)length - 1);
-        if (!(simple && has_before && add_repetition(run, &line, &before, offset)) &&
-            !add_cell(run, *text, (gsize)length - 1, offset, error)) {
+            ok = FALSE;
+        } else if (!read_line(run, likes, text, (gsize)length - 1, offset, error)) {
             g_prefix_error(error, "line %u: ", number);
-            return FALSE;
+            ok = FALSE;
         }
-        before = line;
-        has_before = simple;
         offset += length;
     }
-    if (ferror(file))
+    if (ok && ferror(file))
         return lab_error_set_errno(error, errno, "reading");
-    return TRUE;
+    return ok;
 }
 
 gboolean

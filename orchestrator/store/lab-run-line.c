@@ -53,6 +53,23 @@ lab_cell_line_is_like(const LabCellLine *a, const LabCellLine *b)
            memcmp(a->text + a->repetition_end, b->text + b->repetition_end, tail) == 0;
 }
 
+static guint
+hash_bytes(guint hash, const char *bytes, gsize length)
+{
+    for (gsize i = 0; i < length; i++)
+        hash = hash * 33 + (guchar)bytes[i];
+    return hash;
+}
+
+guint
+lab_cell_line_hash(const LabCellLine *line)
+{
+    guint hash = hash_bytes(5381, line->text, line->id);
+
+    hash = hash_bytes(hash, line->text + line->id_end, line->repetition - line->id_end);
+    return hash_bytes(hash, line->text + line->repetition_end, line->length - line->repetition_end);
+}
+
 void
 lab_cell_line_append(GString *buffer, const LabCellLine *like, const char *id, int repetition)
 {

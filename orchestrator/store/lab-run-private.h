@@ -14,6 +14,7 @@ struct LabRun {
     GPtrArray *cells;  /* LabRunCell, in 'strings'; NULL: not read yet */
     GHashTable *by_id; /* id -> LabRunCell */
     GStringChunk *strings;
+    GHashTable *crashes; /* that this parent wrote to results.cache, by digest; or NULL */
 };
 
 #define LAB_CELLS_FILE "cells.jsonl"
@@ -30,6 +31,8 @@ typedef struct {
 gboolean lab_cell_line_parse(LabCellLine *line, const char *text, gsize length);
 /* Whether two lines are the same but for id and repetition. */
 gboolean lab_cell_line_is_like(const LabCellLine *a, const LabCellLine *b);
+/* Equal for lines that are like each other. */
+guint lab_cell_line_hash(const LabCellLine *line);
 /* Appends the line of another repetition of 'like', with its newline. */
 void lab_cell_line_append(GString *buffer, const LabCellLine *like, const char *id, int repetition);
 

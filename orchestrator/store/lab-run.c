@@ -35,6 +35,8 @@ lab_run_free(LabRun *run)
     g_clear_pointer(&run->by_id, g_hash_table_unref);
     if (run->strings)
         g_string_chunk_free(run->strings);
+    if (run->crashes)
+        g_hash_table_unref(run->crashes);
     json_decref(run->info);
     lab_fd_close(&run->journal_fd);
     lab_fd_close(&run->lock_fd);

@@ -22,6 +22,7 @@ typedef struct {
     const char *release; /* uname -r */
     const char *recipe;
     const char *variant;
+    gboolean baseline;    /* the variant is its recipe's baseline */
     int repetition;       /* from 1 */
     guint index;          /* position in running order, from 0 */
     const char *share;    /* lab_cell_share */
@@ -80,7 +81,23 @@ LabCell *lab_run_read_cell(LabRun *run, const LabRunCell *cell, GError **error);
  * its worker was lost). */
 json_t *lab_run_read_result(LabRun *run, const LabRunCell *cell, GError **error);
 
-/* The same in short; a missing or unreadable result is a brief with state missing. */
+/* Called for each cell in running order. 'result' is what lists, comparisons and reports read of a
+ * result.json, under the same names (lab-results.c); crashes of one content are one object. NULL:
+ * missing or not readable. Borrowed. */
+typedef void (*LabResultFunc)(const LabRunCell *cell, const json_t *result, gpointer data);
+
+/* All results, of 100 000 cells in a second: from results.cache, which is brought up to date with
+ * the result.json files (by their size and time) and can be thrown away. */
+gboolean lab_run_each_result(LabRun *run, LabResultFunc function, gpointer data, GError **error);
+
+/* Puts a result that was just written into the cache, so that later reading is quick. */
+void lab_run_cache_result(LabRun *run, const LabRunCell *cell);
+
+/* All of them in short: LabBrief, in running order; a missing or unreadable result has state
+ * missing. */
+GPtrArray *lab_run_read_briefs(LabRun *run, GError **error);
+
+/* One result in short; a missing or unreadable result is a brief with state missing. */
 LabBrief *lab_run_read_brief(LabRun *run, const LabRunCell *cell);
 
 /* How long a cell without history may take: boot, stressor, dump. */

@@ -21,13 +21,14 @@ is "two runs: status 1" "$(status "$KREGLAB" compare --json $old $new)" 1
 cp "$T/out" "$T/runs.json"
 ok "$("$check" compare "$T/kernels.json" "$T/runs.json" >"$T/err" 2>&1; echo $?)" "both fit the schema"
 sed 's/^/#   /' "$T/err"
-while read -r recipe verdict settled worse leaning; do
-    for how in kernels runs; do
-        is "$recipe, between $how: $verdict" \
-            "$(of "$T/$how.json" "$recipe" '[.verdict, .settled, .worse, .leaning]')" \
-            "[\"$verdict\",$settled,$worse,$leaning]"
-    done
-done <"$T/planted"
+for how in kernels runs; do
+    jq -r '.comparisons[] | "\(.recipe) \(.verdict) \(.settled) \(.worse) \(.leaning | tojson)"' "$T/$how.json" |
+        sort >"$T/$how.said"
+    while read -r recipe verdict rest; do
+        is "$recipe, between $how: $verdict" "$(grep "^$recipe " "$T/$how.said")" "$recipe $verdict $rest"
+    done <"$T/planted"
+    is "nothing else is said between $how" "$(wc -l <"$T/$how.said")" "$(wc -l <"$T/planted")"
+done
 
 is "a sentence that needs no statistics" "$(of "$T/kernels.json" fix-of-a-race .why)" \
     "0 of 59 runs: with 95 % confidence under 5 % of runs crash; the baseline crashed in 38 of 40"

@@ -53,9 +53,10 @@ add(GPtrArray *list, const char *kernel, const char *variant, gboolean baseline,
     "in f'],'signature':{'k0':'v1:4444444444444444'}}}"
 
 #define SUSPECT_PASS \
-    "{'state':'ran','outcome':'pass','facts':{'suspect':['the host was short of memory']}}"
-#define SUSPECT_CRASH                                                                             \
-    "{'state':'ran','outcome':'crash','facts':{'suspect':'a neighbour crashed'},'crash':{'type':" \
+    "{'state':'ran','outcome':'pass','suspect':{'why':'the host was short of memory'}}"
+#define SUSPECT_CRASH                                                           \
+    "{'state':'ran','outcome':'crash','suspect':{'why':'the host was short of " \
+    "memory'},'crash':{'type':"                                                 \
     "'gpf','title':'general protection fault in g','signature':{'k0':'v1:2222222222222222'}}}"
 
 static const struct {
