@@ -1,0 +1,81 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+# compare --beside: two kernels of the store that differ in known ways, and results that are made up.
+set -eu
+# shellcheck source=tests/cli/tap.sh
+. "${SOURCE_ROOT:?}/tests/cli/tap.sh"
+
+run=$("${MAKE_RUN:?}" "$KREGLAB_DATA" 6.1.1-1,6.1.1-2 frag/v 2)
+dir=$KREGLAB_DATA/runs/$run
+# The cells know where their kernels are, and what the recipe needs.
+jq -c --arg d "$KREGLAB_DATA/kernels/" '.kernel_directory = $d + .kernel | .needs_config = ["CONFIG_KSM=y"]' \
+    "$dir/cells.jsonl" >"$T/cells" && cp "$T/cells" "$dir/cells.jsonl"
+for n in 1 2; do
+    kernel=$KREGLAB_DATA/kernels/6.1.1-$n
+    mkdir -p "$kernel"
+    printf '{"schema_version":1,"id":"6.1.1-%s","release":"6.1.1-%s","digest":"%s","package_version":"6.1.%s-1"}\n' \
+        $n $n $n $n >"$kernel/kernel.json"
+done
+printf 'CONFIG_ABC=y\nCONFIG_KSM=y\nCONFIG_SAME=m\n' >"$KREGLAB_DATA/kernels/6.1.1-1/config"
+printf '# CONFIG_KSM is not set\nCONFIG_SAME=m\nCONFIG_XYZ=128\n' >"$KREGLAB_DATA/kernels/6.1.1-2/config"
+cat >"$KREGLAB_DATA/kernels/6.1.1-2/changelog" <<'EOL'
+linux (6.1.2-1) sid; urgency=medium
+
+  * net: something else
+  * mm: take lab_outer() apart
+  * mm: prevent lab_frag_alloc() from corrupting memory
+  * mm: lab_frag_allocator is another one
+
+ -- A <a@b>  Mon, 01 Jan 2026 00:00:00 +0000
+
+linux (6.1.1-1) sid; urgency=medium
+
+  * mm: lab_frag_alloc() is older than both
+
+ -- A <a@b>  Mon, 01 Dec 2025 00:00:00 +0000
+EOL
+while read -r line; do
+    id=$(jq -r .id <<<"$line")
+    n=$(jq -r '.kernel[-1:]' <<<"$line")
+    mkdir -p "$dir/cells/$id"
+    crash=null outcome=pass
+    if [ "$n" = 1 ]; then
+        outcome=crash
+        crash='{"type":"null-deref","title":"BUG: NULL pointer in lab_frag_alloc","alternatives":[],"frames":[{"function":"lab_frag_alloc","module":null,"reliable":true},{"function":"lab_outer","module":null,"reliable":true}],"signature":{"k0":"v1:1111111111111111","k1":"v1:1111111111111111","k2":null}}'
+    fi
+    jq -n --argjson c "$line" --argjson crash "$crash" --arg outcome $outcome --argjson n "$n" '{schema_version: 1,
+        id: $c.id, run: "x", kernel: $c.kernel, release: $c.kernel, recipe: $c.recipe, variant: $c.variant,
+        repetition: $c.repetition, state: "ran", outcome: $outcome, survived: false, expected: null, crash: $crash,
+        reached: null, metrics: {}, vmstat: {}, duration_ms: 1000, boot_ms: (500 * $n), time_to_crash_ms: null,
+        memory: [[600, 100000 + $n]], setup: [{set: "vm.a=1", ok: ($n == 1), error: (if $n == 1 then null else "No such file" end)}],
+        facts: {cmdline: ("console=ttyS0 tsc_early_khz=\($n) " + (if $n == 2 then "quiet" else "debug" end))}}' \
+        >"$dir/cells/$id/result.json"
+    if [ "$n" = 2 ]; then
+        printf '@+500 [    1.0] WARNING: CPU: 0 PID: 1 at mm/x.c:1 lab_new_warning+0x1/0x2\n@+500 [    1.0] CPU: 0 PID: 1 Comm: init Not tainted 6.1.1-2 #1\n@+500 [    1.0] RIP: 0010:lab_new_warning+0x1/0x2\n@+500 [    1.0] Call Trace:\n@+500 [    1.0]  lab_caller+0x1/0x2\n@+500 [    1.0] ---[ end trace 0000000000000000 ]---\n@+501 [    1.1] BUG: kernel NULL pointer dereference, address: 0\n@+501 [    1.1] RIP: 0010:lab_z+0x1/0x2\n' \
+            >"$dir/cells/$id/console.log"
+    fi
+done <"$dir/cells.jsonl"
+
+"$KREGLAB" compare "$run" --beside --json >"$T/out.json" || true
+of() { jq -c ".beside[0] | $1" "$T/out.json"; }
+is "one a comparison" "$(jq '(.beside | length) == (.comparisons | length)' "$T/out.json")" true
+ok "$("$SOURCE_ROOT/tests/cli/check-schema" compare "$T/out.json" >"$T/err" 2>&1; echo $?)" "it fits the schema"
+sed 's/^/#   /' "$T/err"
+is "configuration: what the recipe needs first" "$(of '[.config[] | [.option, .baseline, .candidate, .needed]]')" \
+    '[["CONFIG_KSM","y","n",true],["CONFIG_ABC","y","n",false],["CONFIG_XYZ","n","128",false]]'
+is "words of the command line, without the host's clock" "$(of .cmdline)" '{"baseline":["debug"],"candidate":["quiet"]}'
+is "settings and what became of them" "$(of .settings)" '[{"set":"vm.a=1","baseline":"ok","candidate":"No such file"}]'
+is "new warnings as titles" "$(of '.warnings.candidate | map(select(test("lab_new_warning"))) | length')" 1
+is "boot time and memory" "$(of '[.boot_ms.baseline, .boot_ms.candidate, .memory_kb.candidate]')" '[500,1000,100002]'
+is "the changelog's entries that name the stack, its top first" \
+    "$(of '[.changelog.entries, [.changelog.named[] | .names]]')" '[4,["lab_frag_alloc","lab_outer"]]'
+is "with the version" "$(of '.changelog.named[0] | [.version, .item]')" \
+    '["6.1.2-1","mm: prevent lab_frag_alloc() from corrupting memory"]'
+"$KREGLAB" compare "$run" --beside >"$T/out" || true
+has "for people" "$T/out" '^    config: +CONFIG_KSM: y -> n \(the recipe needs it\)$'
+has "the fix is found as by hand" "$T/out" 'names the stack: +6.1.2-1: mm: prevent lab_frag_alloc\(\)'
+rm -r "$KREGLAB_DATA/kernels/6.1.1-1"
+is "what is gone is named" "$("$KREGLAB" compare "$run" --beside --json | jq -c '.beside[0] | [.config, .missing]')" \
+    "[null,[\"a kernel's configuration\"]]"
+is "without --beside nothing is read" "$("$KREGLAB" compare "$run" --json | jq .beside)" null
+finish
