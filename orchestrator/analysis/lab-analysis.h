@@ -48,17 +48,17 @@ typedef struct {
     int repetition;
     LabState state;
     LabOutcome outcome;
-    gboolean reached;           /* FALSE: the recipe's reached condition did not hold */
-    gboolean suspect;           /* what it says may be the lab's doing: it counts for nothing */
-    char *why;                  /* of skipped and infra; or NULL */
-    LabSharedTrace *shared;     /* owns the trace, with other observations of the same crash */
-    LabCrashTrace *trace;       /* of the crash; NULL: none */
-    const char *title, *k0;     /* the trace's; or NULL */
-    gint64 time_to_crash_ms;    /* -1: none */
-    gint64 exposed_ms;          /* how long the stressor ran; -1: not known */
-    LabMetric *metrics;         /* those of the recipe, then those of vmstat ("vmstat.pgfault") */
-    guint n_metrics;            /* of the recipe */
-    guint n_values;             /* of both */
+    gboolean reached;            /* FALSE: the recipe's reached condition did not hold */
+    gboolean suspect;            /* what it says may be the lab's doing: it counts for nothing */
+    char *why;                   /* of skipped and infra; or NULL */
+    LabSharedTrace *shared;      /* owns the trace, with other observations of the same crash */
+    LabCrashTrace *trace;        /* of the crash; NULL: none */
+    const char *title, *k0, *k1; /* the trace's; or NULL */
+    gint64 time_to_crash_ms;     /* -1: none */
+    gint64 exposed_ms;           /* how long the stressor ran; -1: not known */
+    LabMetric *metrics;          /* those of the recipe, then those of vmstat ("vmstat.pgfault") */
+    guint n_metrics;             /* of the recipe */
+    guint n_values;              /* of both */
 } LabObservation;
 
 LabObservation *

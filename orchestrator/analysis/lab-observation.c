@@ -128,6 +128,7 @@ set_crash(LabObservation *observation, json_t *crash, GHashTable *seen)
     observation->trace = observation->shared->trace;
     observation->title = observation->trace->title;
     observation->k0 = observation->trace->k0;
+    observation->k1 = observation->trace->k1;
 }
 
 static void
