@@ -116,17 +116,31 @@ load(const char *path, const char *key, GError **error)
     return g_steal_pointer(&template);
 }
 
-/* What a killed worker left of its own try at this key. */
+/* TRUE when 'name' is what a killed worker left of a template that it was making: its lock, which
+ * is 'own' for the caller's key, is free. */
 static gboolean
-remove_parts(int root, const char *key, GError **error)
+is_dead_part(int root, const char *name, const char *own)
 {
-    g_autofree char *prefix = g_strconcat(key, ".part-", NULL);
+    const char *end = strstr(name, ".part-");
+    g_autofree char *key = end ? g_strndup(name, (gsize)(end - name)) : NULL;
+    g_autofree char *lock_name = g_strconcat(key ? key : "", ".lock", NULL);
+    LAB_AUTO_FD lock = -1;
+
+    if (!key || strcmp(key, own) == 0)
+        return key != NULL;
+    lock = lab_lock_take(root, lock_name, FALSE, NULL);
+    return lock >= 0;
+}
+
+static gboolean
+remove_parts(int root, const char *own, GError **error)
+{
     DIR *listing = fdopendir(dup(root));
     struct dirent *entry;
     gboolean ok = TRUE;
 
     while (ok && listing && (entry = readdir(listing)))
-        if (g_str_has_prefix(entry->d_name, prefix))
+        if (is_dead_part(root, entry->d_name, own))
             ok = lab_path_remove(root, entry->d_name, error);
     if (listing)
         closedir(listing);

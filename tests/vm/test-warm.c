@@ -385,6 +385,8 @@ test_damaged(void)
 {
     static const char *const names[] = {"ram0", "state", "template.json"};
     g_autofree char *directory = template_file("");
+    /* Of a worker that was killed while it made another one. */
+    g_autofree char *part = g_build_filename(bench.cache, "templates", "0123.part-1", NULL);
 
     for (gsize i = 0; i < G_N_ELEMENTS(names) * 2; i++) {
         const char *name = names[i / 2];
@@ -396,7 +398,9 @@ test_damaged(void)
             damage(name, 40);
         else
             g_assert_cmpint(truncate(path, 1000), ==, 0);
+        g_assert_cmpint(mkdir(part, 0700), ==, 0);
         g_assert_false(is_there());
+        g_assert_false(g_file_test(part, G_FILE_TEST_EXISTS));
         g_assert_false(g_file_test(directory, G_FILE_TEST_EXISTS));
     }
 }
