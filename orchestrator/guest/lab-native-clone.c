@@ -10,10 +10,10 @@
 #include "lab-error.h"
 #include "lab-file.h"
 #include "lab-json.h"
-#include "lab-log.h"
 #include "lab-template-private.h"
 
 #define RESTORE_MS   30000
+#define END_MS       500
 #define MAX_STAND_IN (1u << 20)
 
 /* Opened anew for each clone: the position in 'state' is its own. QEMU opens the memory again by
@@ -146,18 +146,22 @@ run(LabNative *guest, GError **error)
     return answer != NULL;
 }
 
-/* What QEMU said besides, where it ended or refused. */
+/* How QEMU ended and what it said, where it did. */
 static gboolean
-with_log(LabNative *guest, gboolean ok, GError **error)
+with_end(LabNative *guest, gboolean ok, GError **error)
 {
-    g_autofree char *log = NULL;
+    LabMachine *machine = &guest->machine;
 
     if (ok)
         return TRUE;
-    log = guest->machine.directory ? lab_machine_log_tail(&guest->machine) : NULL;
+    if (machine->qemu && lab_qemu_wait(machine->qemu, END_MS) && error && *error) {
+        g_autofree char *end = lab_qemu_describe_end(machine->qemu);
+        g_autofree char *log = lab_machine_log_tail(machine);
+        const char *last = strrchr(log, '\n');
+
+        g_prefix_error(error, "%s (its last line: %.200s): ", end, last ? last + 1 : log);
+    }
     g_prefix_error(error, "restoring a clone of template %s: ", guest->template->key);
-    if (log && error && *error)
-        lab_info("QEMU's log: %s", log);
     return FALSE;
 }
 
@@ -170,18 +174,18 @@ clone_start(LabGuest *base, GError **error)
         g_set_error(error, LAB_INFRA_ERROR, LAB_ERROR_FAILED, "the clone has no cell yet");
         return FALSE;
     }
-    if (!with_log(guest,
+    if (!with_end(guest,
                   lab_guest_prestart(base, error) &&
                       lab_qmp_wait(guest->qmp, &guest->migrated, "restoring", RESTORE_MS, error),
                   error))
         return FALSE;
     if (guest->migration_failed) {
         g_set_error(error, LAB_INFRA_ERROR, LAB_ERROR_FAILED, "QEMU could not load the state");
-        return with_log(guest, FALSE, error);
+        return with_end(guest, FALSE, error);
     }
     lab_qemu_status(lab_qemu_pid(guest->machine.qemu), &guest->machine.uid,
                     &guest->machine.seccomp);
-    return tell_origin(guest, error) && with_log(guest, run(guest, error), error);
+    return tell_origin(guest, error) && with_end(guest, run(guest, error), error);
 }
 
 static json_t *

@@ -80,8 +80,10 @@ take_lines(LabQmp *qmp)
             return qmp->input->len < MAX_LINE;
         message = lab_json_parse(start, (gsize)(end - start), "QEMU's monitor", NULL);
         g_byte_array_remove_range(qmp->input, 0, (guint)(end - start) + 1);
-        if (!message)
+        if (!message) {
+            lab_warn("QEMU's monitor does not speak JSON: it is left");
             return FALSE;
+        }
         take_message(qmp, message);
     }
 }
