@@ -164,8 +164,9 @@ LabAnalysis *lab_analysis_new(GPtrArray *observations, const char *baseline_kern
  * has one kernel only, kernels need not be the same. */
 LabAnalysis *lab_analysis_new_runs(GPtrArray *baseline, GPtrArray *candidate, double confidence);
 
-/* Reads the observations of a run. GPtrArray of LabObservation, owned by the caller. */
-GPtrArray *lab_analysis_read_run(LabRun *run, GError **error);
+/* Reads the observations of a run. GPtrArray of LabObservation, owned by the caller. A LabBrief of
+ * each cell is appended to 'briefs' (that owns them), which may be NULL. */
+GPtrArray *lab_analysis_read_run(LabRun *run, GPtrArray *briefs, GError **error);
 
 /* TRUE when a comparison is settled for the worse: the exit status of `compare`. */
 gboolean lab_analysis_has_regression(const LabAnalysis *analysis);

@@ -399,7 +399,7 @@ lab_gate_new(LabRun *run, const LabPolicy *policy, const char *today, GError **e
 {
     g_autoptr(LabGate) gate = NULL;
     g_autoptr(GHashTable) used = g_hash_table_new(NULL, NULL);
-    GPtrArray *observations = lab_analysis_read_run(run, error);
+    GPtrArray *observations = lab_analysis_read_run(run, NULL, error);
     LabAnalysis *analysis = observations ? lab_analysis_new(observations, policy->baseline,
                                                             policy->confidence_percent / 100, error)
                                          : NULL;

@@ -161,7 +161,7 @@ lab_observation_set_result(LabObservation *observation, const json_t *result)
 }
 
 typedef struct {
-    GPtrArray *list;
+    GPtrArray *list, *briefs;
     GHashTable *seen;
 } Reading;
 
@@ -176,16 +176,19 @@ take_result(const LabRunCell *cell, const json_t *result, gpointer data)
     /* An unreadable result is a missing one: the worker was lost. */
     set_result(observation, result, reading->seen);
     g_ptr_array_add(reading->list, observation);
+    if (reading->briefs)
+        g_ptr_array_add(reading->briefs,
+                        result ? lab_brief_new_from_result(result) : lab_brief_new());
 }
 
 GPtrArray *
-lab_analysis_read_run(LabRun *run, GError **error)
+lab_analysis_read_run(LabRun *run, GPtrArray *briefs, GError **error)
 {
     g_autoptr(GPtrArray)
         list = g_ptr_array_new_with_free_func((GDestroyNotify)lab_observation_free);
     g_autoptr(GHashTable)
         seen = g_hash_table_new_full(NULL, NULL, (GDestroyNotify)json_decref, shared_trace_unref);
-    Reading reading = {.list = list, .seen = seen};
+    Reading reading = {.list = list, .briefs = briefs, .seen = seen};
 
     if (!lab_run_each_result(run, take_result, &reading, error))
         return NULL;

@@ -22,7 +22,7 @@ static GPtrArray *
 read_run(const LabCli *cli, const char *name, LabRun **run, GError **error)
 {
     *run = lab_run_open(cli->paths->data, name, error);
-    return *run ? lab_analysis_read_run(*run, error) : NULL;
+    return *run ? lab_analysis_read_run(*run, NULL, error) : NULL;
 }
 
 /* runs[1] stays NULL with one run. */

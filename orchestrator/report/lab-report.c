@@ -2,6 +2,7 @@
 /* The document that every format is made from. */
 #include "lab-report.h"
 
+#include <fcntl.h>
 #include <string.h>
 
 #include "lab-file.h"
@@ -75,14 +76,12 @@ static guint
 find_evidence(LabRun *run, const LabRunCell *cell)
 {
     g_autofree char *path = lab_run_cell_path(cell);
+    LAB_AUTO_FD fd = openat(lab_run_fd(run), path, O_PATH | O_DIRECTORY | O_CLOEXEC);
     guint found = 0;
 
-    for (guint i = 0; i < lab_n_evidence_files; i++) {
-        g_autofree char *name = g_build_filename(path, lab_evidence_files[i].name, NULL);
-
-        if (lab_file_exists(lab_run_fd(run), name))
+    for (guint i = 0; i < lab_n_evidence_files && fd >= 0; i++)
+        if (lab_file_exists(fd, lab_evidence_files[i].name))
             found |= 1u << i;
-    }
     return found;
 }
 
@@ -163,15 +162,15 @@ lab_report_new(LabRun *run, const char *baseline_kernel, double confidence, GErr
     report->cells = g_ptr_array_new_with_free_func((GDestroyNotify)cell_free);
     report->kernels = g_ptr_array_new();
     report->rows = g_ptr_array_new_with_free_func(g_free);
-    observations = lab_analysis_read_run(run, error);
+    briefs = g_ptr_array_new_with_free_func((GDestroyNotify)lab_brief_free);
+    observations = lab_analysis_read_run(run, briefs, error);
     if (!observations)
         return NULL;
     report->analysis = lab_analysis_new(observations, baseline_kernel, confidence, error);
     if (!report->analysis)
         return NULL;
     journal = lab_journal_read(run, error);
-    briefs = journal ? lab_run_read_briefs(run, error) : NULL;
-    if (!briefs)
+    if (!journal)
         return NULL;
     cells = lab_run_cells(run, error);
     for (guint i = 0; i < cells->len; i++) {
