@@ -2,6 +2,7 @@
 """What needs guests: boots, cells a minute, dumps, the parent beside them."""
 import os
 import re
+import resource
 import shutil
 import statistics
 import subprocess
@@ -13,7 +14,7 @@ from .bench import CouldNot
 
 SHAPE = ["--recipe", "true", "--no-kdump", "--accel", "tcg", "--memory", "512M", "--cpus", "1",
          "--boot", "pvh"]
-CLONES = 4  # cells of one warm run
+CLONES = 6  # cells of one warm run: three for each of two templates
 
 
 def boot_files(bench, kernel):
@@ -61,17 +62,24 @@ def boots(bench):
     kernel = bench.kernel()
     files = boot_files(bench, kernel)
     raw, cold, warm, first, vng = [], [], [], [], []
+    spent = {"by hand": [], "cold": [], "warm": []}  # CPU seconds, which load does not stretch much
     trouble = {}
     try:
         warm_results(bench, kernel, CLONES)  # makes the templates
     except CouldNot as why:
         trouble["warm"] = why
     for _ in range(bench.repeat):
+        begun = children_cpu()
         raw.append(qemu.boot(*files, bench.work))
+        spent["by hand"].append(children_cpu() - begun)
+        begun = children_cpu()
         cold += [r["wall_s"] for r in bench.run("--kernel", kernel, *SHAPE, "--cold")
                  if r["outcome"] == "pass"]
+        spent["cold"].append(children_cpu() - begun)
         if "warm" not in trouble:
+            begun = children_cpu()
             clones = warm_results(bench, kernel, CLONES)
+            spent["warm"].append((children_cpu() - begun) / CLONES)
             warm += [r["wall_s"] for r in clones if r["outcome"] == "pass"]
             first += [1000 * s for r in clones if (s := first_answer(r)) is not None]
         if "vng" not in trouble:
@@ -88,11 +96,20 @@ def boots(bench):
     else:
         bench.figure("kreglab, a warm cell", warm, "s", 0.25)
         bench.figure("kreglab, a clone's first answer", first, "ms", 100)
+    for name, seconds in spent.items():
+        if seconds:
+            bench.figure(f"CPU time, {name}", seconds, "s CPU",
+                         note="guest, worker and parent" if name != "by hand" else None)
     if "vng" in trouble:
         bench.failed("virtme-ng, uname -r", trouble["vng"])
     else:
         bench.figure("virtme-ng, uname -r", vng, "s",
                      note="not like for like: it boots into the host's own root file system")
+
+
+def children_cpu():
+    usage = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return usage.ru_utime + usage.ru_stime
 
 
 def first_answer(result):

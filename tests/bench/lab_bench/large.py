@@ -52,7 +52,7 @@ def recorded(bench):
         }
         taken = {verb: ([], []) for verb in verbs}
         trouble = {}
-        for _ in range(1 if large and bench.repeat < 3 else min(bench.repeat, 3)):
+        for _ in range(1 if bench.quick else min(bench.repeat, 3)):
             for verb, (arguments, _, _) in verbs.items():
                 try:
                     lasted, peak = bench.timed(bench.kreglab, *arguments, data=data)
