@@ -4,6 +4,10 @@
 
 #include "lab-analysis.h"
 
+/* Says something of its kernel; and then, that it is bad. */
+gboolean lab_observation_is_usable(const LabObservation *one);
+gboolean lab_observation_is_bad(const LabObservation *one);
+
 LabGroup *lab_group_new(const LabObservation *first);
 /* A group of the same name without a cell. */
 LabGroup *lab_group_new_empty(const LabGroup *like);

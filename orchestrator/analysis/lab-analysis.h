@@ -46,6 +46,7 @@ typedef struct {
     const char *kernel, *release, *recipe, *variant; /* interned */
     gboolean baseline;                               /* the variant is its recipe's baseline */
     int repetition;
+    gboolean adaptive; /* of a run that ended when its results sufficed */
     LabState state;
     LabOutcome outcome;
     gboolean reached;            /* FALSE: the recipe's reached condition did not hold */

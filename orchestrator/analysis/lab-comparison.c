@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Two groups set against each other: the tests of their counts, times, crashes and metrics. */
 #include "lab-analysis-private.h"
+#include "lab-sequential.h"
 
 #include <gsl/gsl_sf_gamma.h>
 #include <math.h>
@@ -67,6 +68,46 @@ test_times(LabComparison *comparison)
                                             (const LabTime *)(void *)b->data, b->len);
 }
 
+static gboolean
+is_adaptive(const LabGroup *group)
+{
+    return group->observations->len > 0 &&
+           ((const LabObservation *)group->observations->pdata[0])->adaptive;
+}
+
+/* The usable runs in running order, which is that of their repetitions. TRUE: bad. */
+static GArray *
+in_turn(const LabGroup *group)
+{
+    GArray *turns = g_array_new(FALSE, FALSE, sizeof(gboolean));
+
+    for (guint i = 0; i < group->observations->len; i++) {
+        const LabObservation *one = group->observations->pdata[i];
+        gboolean bad = lab_observation_is_bad(one);
+
+        if (lab_observation_is_usable(one))
+            g_array_append_val(turns, bad);
+    }
+    return turns;
+}
+
+/* A run that ends when its results suffice is no sample of a fixed size: Fisher's test would see
+ * differences too often. */
+static void
+test_in_turn(LabComparison *comparison)
+{
+    g_autoptr(GArray) a = in_turn(comparison->baseline);
+    g_autoptr(GArray) b = in_turn(comparison->candidate);
+    const LabSequentialRule rule = {.effect = 0.5}; /* of no account for p */
+    LabSequential test = {0};
+
+    for (guint i = 0; i < MIN(a->len, b->len); i++)
+        lab_sequential_add(&test, &rule, g_array_index(a, gboolean, i),
+                           g_array_index(b, gboolean, i));
+    comparison->p = lab_sequential_p(&test);
+    comparison->least = 0;
+}
+
 void
 lab_comparison_test(LabComparison *comparison)
 {
@@ -82,7 +123,9 @@ lab_comparison_test(LabComparison *comparison)
     comparison->metrics = test_metrics(a, b);
     test_times(comparison);
     log_rank = comparison->log_rank.p;
-    if (!isnan(log_rank)) {
+    if (is_adaptive(a) && is_adaptive(b)) {
+        test_in_turn(comparison);
+    } else if (!isnan(log_rank)) {
         double ways = gsl_sf_lnchoose(a->usable + b->usable, a->usable);
 
         comparison->p = MIN(1, 2 * MIN(comparison->p, log_rank));

@@ -77,12 +77,18 @@ lab_group_free(LabGroup *group)
 }
 
 /* A run that did not get there never counts as good; one that crashed on the way did. */
-static gboolean
-is_usable(const LabObservation *one)
+gboolean
+lab_observation_is_usable(const LabObservation *one)
 {
     return one->state == LAB_STATE_RAN && !one->suspect && one->outcome != LAB_OUTCOME_NONE &&
            one->outcome != LAB_OUTCOME_INCONCLUSIVE &&
            (one->reached || one->outcome != LAB_OUTCOME_PASS);
+}
+
+gboolean
+lab_observation_is_bad(const LabObservation *one)
+{
+    return is_bad(one->outcome);
 }
 
 static void
@@ -106,7 +112,7 @@ count(LabGroup *group, const LabObservation *observation)
         group->suspect++;
         return;
     }
-    if (!is_usable(observation)) {
+    if (!lab_observation_is_usable(observation)) {
         group->not_reached++;
         return;
     }
@@ -194,7 +200,7 @@ times_of(const LabGroup *group)
         const LabObservation *one = group->observations->pdata[i];
         LabTime time = {.crashed = one->time_to_crash_ms >= 0};
 
-        if (!is_usable(one))
+        if (!lab_observation_is_usable(one))
             continue;
         time.time = (double)(time.crashed ? one->time_to_crash_ms : one->exposed_ms);
         if (time.time < 0 || (is_bad(one->outcome) && !time.crashed))

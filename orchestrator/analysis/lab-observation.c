@@ -189,8 +189,12 @@ lab_analysis_read_run(LabRun *run, GPtrArray *briefs, GError **error)
     g_autoptr(GHashTable)
         seen = g_hash_table_new_full(NULL, NULL, (GDestroyNotify)json_decref, shared_trace_unref);
     Reading reading = {.list = list, .briefs = briefs, .seen = seen};
+    gboolean adaptive =
+        lab_json_member(lab_json_member(lab_run_info(run), "options"), "adaptive") != NULL;
 
     if (!lab_run_each_result(run, take_result, &reading, error))
         return NULL;
+    for (guint i = 0; i < list->len; i++)
+        ((LabObservation *)list->pdata[i])->adaptive = adaptive;
     return g_steal_pointer(&list);
 }

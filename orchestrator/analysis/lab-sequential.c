@@ -19,7 +19,7 @@ nearest(double q_a, double q_b, double effect)
 {
     double low = 0, high = 1 - effect;
 
-    for (int i = 0; i < 40; i++) {
+    for (int i = 0; i < 30; i++) {
         double a = (low + high) / 2, b = a + effect;
 
         if ((a - q_a) / (a * (1 - a)) + (b - q_b) / (b * (1 - b)) < 0)

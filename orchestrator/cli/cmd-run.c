@@ -56,7 +56,10 @@ make_run(LabCli *cli, const LabPlan *plan, GError **error)
     const char *keep_dumps =
         plan->cells->len > 0 ? ((const LabCell *)plan->cells->pdata[0])->keep_dumps : NULL;
     g_autoptr(json_t) kept = lab_drive_options_to_json(cli, keep_dumps);
+    const LabAdaptive *adaptive = plan->matrix->adaptive;
 
+    if (adaptive)
+        json_object_set_new(kept, "adaptive", lab_schema_to_json(&lab_adaptive_table, adaptive));
     return lab_run_create(cli->paths->data, lab_cli_string(cli, "title"), plan->cells, yaml, kept,
                           error);
 }

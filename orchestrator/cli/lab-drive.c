@@ -8,6 +8,7 @@
 #include "lab-json.h"
 #include "lab-log.h"
 #include "lab-progress.h"
+#include "lab-repetition.h"
 
 #define DEFAULT_RETRIES         2
 #define DEFAULT_SUSPECT_RETRIES 1
@@ -78,12 +79,14 @@ lab_drive_run(LabCli *cli, LabRun *run, gboolean announce, LabSummary *summary, 
     gboolean json = lab_cli_flag(cli, "json");
     g_autoptr(LabProgress) progress = lab_progress_new(cli, json);
     LabSchedulerOptions options = read_options(cli, run);
+    g_autoptr(LabRepetition) repetition = lab_repetition_new(run);
     g_autoptr(GError) no_index = NULL;
     g_autoptr(LabIndex) index = lab_index_open(cli->paths->data, &no_index);
-    g_autoptr(LabScheduler) scheduler =
-        lab_scheduler_new(run, index, cli->paths, &options, lab_progress_event, progress);
+    g_autoptr(LabScheduler) scheduler = NULL;
     gboolean ok;
 
+    options.chooser = repetition ? lab_repetition_chooser(repetition) : NULL;
+    scheduler = lab_scheduler_new(run, index, cli->paths, &options, lab_progress_event, progress);
     if (!index)
         lab_warn("%s", no_index->message);
     if (announce && !json && !lab_progress_is_live(progress)) {

@@ -20,8 +20,11 @@ const LabOption lab_plan_options[] = {
      "recipes: a name, a glob or the path of a folder (may be repeated)", .hint = LAB_HINT_RECIPE},
     {"variant", 0, LAB_OPTION_STRINGS, "NAME", "variants to keep (may be repeated; default: all)",
      .hint = LAB_HINT_VARIANT},
-    {"repeat", 'n', LAB_OPTION_INT, "N", "how often each cell runs (default: 1)", .min = 1,
-     .max = 100000},
+    {"repeat", 'n', LAB_OPTION_INT, "N",
+     "how often each cell runs (default: 1); with --adaptive at most", .min = 1, .max = 100000},
+    {"adaptive", 0, LAB_OPTION_FLAG, NULL,
+     "repeat each cell as often as the comparisons need (at the matrix's odds, or the default's)"},
+    {"budget", 0, LAB_OPTION_DURATION, "TIME", "the same, and no cell starts later than this"},
     {"matrix", 'm', LAB_OPTION_STRING, "FILE", "read matrix.yaml; other options go over it",
      .hint = LAB_HINT_FILE},
     {NULL},
@@ -184,6 +187,12 @@ apply_options(LabMatrix *matrix, const LabCli *cli)
     replace_strings(&matrix->recipes, lab_cli_strings(cli, "recipe"));
     replace_strings(&matrix->variants, lab_cli_strings(cli, "variant"));
     matrix->repeat = (int)lab_cli_int(cli, "repeat", matrix->repeat);
+    if (!matrix->adaptive && (lab_cli_flag(cli, "adaptive") || lab_cli_given(cli, "budget")))
+        matrix->adaptive = lab_schema_new(&lab_adaptive_table);
+    if (matrix->adaptive && lab_cli_given(cli, "budget"))
+        matrix->adaptive->budget_ms = lab_cli_duration_ms(cli, "budget");
+    if (matrix->adaptive && lab_cli_given(cli, "repeat"))
+        matrix->adaptive->max = MAX(matrix->repeat, matrix->adaptive->min);
     lab_plan_apply_guest_options(matrix, cli);
 }
 

@@ -377,11 +377,12 @@ repetitions(const Expansion *e, const LabKernel *kernel, const LabRecipe *recipe
             const LabVariant *variant, gboolean own)
 {
     const LabMatrix *matrix = e->matrix;
+    int most = matrix->adaptive ? matrix->adaptive->max : matrix->repeat;
     int repeat = 0;
 
     if (chosen && g_hash_table_contains(e->kernel_chosen, kernel) &&
         (own || variant_is_named(matrix, variant->name)))
-        repeat = matrix->repeat;
+        repeat = most;
     for (guint i = 0; i < matrix->exclude->len && repeat > 0; i++)
         if (matches(matrix->exclude->pdata[i], kernel, recipe->name, variant->name))
             repeat = 0;
@@ -389,7 +390,7 @@ repetitions(const Expansion *e, const LabKernel *kernel, const LabRecipe *recipe
         const LabMatrixRule *rule = matrix->include->pdata[i];
 
         if (matches(rule, kernel, recipe->name, variant->name))
-            repeat = MAX(repeat, rule->repeat > 0 ? rule->repeat : matrix->repeat);
+            repeat = MAX(repeat, rule->repeat > 0 ? rule->repeat : most);
     }
     return repeat;
 }

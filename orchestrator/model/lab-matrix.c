@@ -53,6 +53,26 @@ static const LabField guest_fields[] = {
 };
 static const LabSchema guest_table = {"guest", 0, guest_fields, NULL};
 
+static const LabField adaptive_fields[] = {
+    {"min", LAB_FIELD_INT, offsetof(LabAdaptive, min), "repetitions that each cell has",
+     .fallback = "3", .min = 1, .max = 100000},
+    {"max", LAB_FIELD_INT, offsetof(LabAdaptive, max), "repetitions that a cell has at most",
+     .fallback = "40", .min = 1, .max = 100000},
+    {"confidence", LAB_FIELD_DOUBLE, offsetof(LabAdaptive, confidence),
+     "that no difference is seen where there is none, in the whole matrix", .fallback = "0.95",
+     .min = 0.5, .max = 0.999999},
+    {"power", LAB_FIELD_DOUBLE, offsetof(LabAdaptive, power),
+     "that a difference as large as the effect is not called none", .fallback = "0.9", .min = 0.5,
+     .max = 0.999999},
+    {"effect", LAB_FIELD_DOUBLE, offsetof(LabAdaptive, effect),
+     "the smallest difference of interest between two shares of bad runs", .fallback = "0.2",
+     .min = 0.01, .max = 0.9},
+    {"budget", LAB_FIELD_DURATION, offsetof(LabAdaptive, budget_ms),
+     "no cell starts later than this after the start", .max = 31536000000.0, .example = "30m"},
+    {NULL},
+};
+const LabSchema lab_adaptive_table = {"adaptive", sizeof(LabAdaptive), adaptive_fields, NULL};
+
 static const LabField matrix_fields[] = {
     {"kernels", LAB_FIELD_STRINGS, offsetof(LabMatrix, kernels),
      "kernels of the store: ids, unique prefixes or globs", .required = TRUE, .example = "6.1*"},
@@ -64,6 +84,9 @@ static const LabField matrix_fields[] = {
      "variants for all recipes, on top of each one's baseline", .schema = &lab_variant_table},
     {"repeat", LAB_FIELD_INT, offsetof(LabMatrix, repeat), "how often each cell runs",
      .fallback = "1", .min = 1, .max = 100000},
+    {"adaptive", LAB_FIELD_POINTER, offsetof(LabMatrix, adaptive),
+     "repetitions as many as the comparisons need, in place of repeat",
+     .schema = &lab_adaptive_table},
     {"include", LAB_FIELD_LIST, offsetof(LabMatrix, include),
      "further cells, of all kernels and recipes there are", .schema = &include_table},
     {"exclude", LAB_FIELD_LIST, offsetof(LabMatrix, exclude), "cells to leave out",
@@ -128,6 +151,8 @@ check_matrix(const LabMatrix *matrix, LabYaml *yaml)
         lab_yaml_problem(yaml, "kernels", "expected at least one kernel");
     if (!matrix->recipes[0])
         lab_yaml_problem(yaml, "recipes", "expected at least one recipe");
+    if (matrix->adaptive && matrix->adaptive->max < matrix->adaptive->min)
+        lab_yaml_problem(yaml, "adaptive.max", "expected no less than 'min'");
     for (guint i = 0; i < matrix->own_variants->len; i++) {
         LabVariant *variant = matrix->own_variants->pdata[i];
         g_autofree char *path = g_strdup_printf("own_variants[%u]", i);

@@ -3,6 +3,18 @@
 #pragma once
 
 #include "lab-cell.h"
+#include "lab-schema.h"
+
+/* Repetitions as many as the comparisons need, decided after each result. */
+typedef struct {
+    int min, max;      /* repetitions of a cell */
+    double confidence; /* that no difference is seen where there is none, over the whole matrix */
+    double power;      /* that one of 'effect' or more is not called none */
+    double effect;     /* difference of the shares of bad runs, 0..1 */
+    gint64 budget_ms;  /* no cell starts after it; 0: none */
+} LabAdaptive;
+
+extern const LabSchema lab_adaptive_table;
 
 typedef struct {
     char **kernels;          /* patterns over the store; never NULL */
@@ -10,6 +22,7 @@ typedef struct {
     char **variants;         /* names to keep; empty: all; never NULL */
     GPtrArray *own_variants; /* LabVariant for all recipes, on top of each one's baseline */
     int repeat;              /* default 1 */
+    LabAdaptive *adaptive;   /* in place of repeat; or NULL */
     GPtrArray *exclude;      /* LabMatrixRule */
     GPtrArray *include;      /* LabMatrixRule: extra cells */
     gint64 boot_timeout_ms, run_timeout_ms;                       /* 0: the recipe's */

@@ -1,0 +1,74 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+# Adaptive repetition: cells whose comparisons are settled are spared, by a worker that plays a plan.
+set -eu
+# shellcheck source=tests/cli/tap.sh
+. "${SOURCE_ROOT:?}/tests/cli/tap.sh"
+
+for release in 6.1.0-1-test 6.1.0-2-test 6.1.0-3-test; do
+    mkdir -p "$KREGLAB_DATA/kernels/$release"
+    printf '{"schema_version":1,"id":"%s","release":"%s","format":"file","digest":"%s","source":"test","verification":"unverified"}\n' \
+        "$release" "$release" "$release" >"$KREGLAB_DATA/kernels/$release/kernel.json"
+done
+mkdir "$T/mine"
+cat >"$T/mine/recipe.yaml" <<YAML
+summary: a recipe of the test
+stressor:
+  builtin: "true"
+variants:
+  - name: plain
+    baseline: true
+YAML
+cat >"$T/matrix.yaml" <<YAML
+kernels: ["6.1*"]
+recipes: ["$T/mine"]
+adaptive:
+  min: 3
+  max: 40
+  confidence: 0.95
+  power: 0.9
+  effect: 0.2
+YAML
+runs_of() {
+    "$KREGLAB" show --json | jq --arg k "$1" '[.cells[] | select(.kernel == $k and .state == "ran")] | length'
+}
+verdict_of() {
+    "$KREGLAB" compare latest --json |
+        jq -r --arg k "$1" '.comparisons[] | select(.candidate.kernel == $k) | .verdict'
+}
+
+is "--dry-run counts the most" "$(status "$KREGLAB" run --dry-run "$T/matrix.yaml" && tail -n 3 "$T/out" | grep -o '^120 cells')" \
+    "0
+120 cells"
+# The second kernel always fails, the third never.
+is "it runs: status 1, as one kernel fails" \
+    "$(FAKE_WORKER_PLAN='6.1.0-2*=fail' status "$KREGLAB" run -j 2 "$T/matrix.yaml")" 1
+tail -n 2 "$T/out" | sed 's/^/# /'
+echo "# runs: $(runs_of 6.1.0-1-test) $(runs_of 6.1.0-2-test) $(runs_of 6.1.0-3-test)"
+has "what is settled is spared" "$T/out" '[0-9]+ spared'
+ok "$([ "$(runs_of 6.1.0-2-test)" -le 12 ]; echo $?)" "a plain difference takes few runs"
+ok "$([ "$(runs_of 6.1.0-3-test)" -ge 8 ] && [ "$(runs_of 6.1.0-3-test)" -le 25 ]; echo $?)" \
+    "two that pass take as many as the effect asks for"
+is "the verdict on the second: regressed" "$(verdict_of 6.1.0-2-test)" regressed
+is "on the third: same-pass" "$(verdict_of 6.1.0-3-test)" same-pass
+before=$(runs_of 6.1.0-1-test)
+is "resume has nothing to do" "$(FAKE_WORKER_PLAN='6.1.0-2*=fail' status "$KREGLAB" resume)" 1
+is "and runs nothing" "$(runs_of 6.1.0-1-test)" "$before"
+
+is "a budget that is over at once: status 0" \
+    "$(FAKE_WORKER_MS=300 status "$KREGLAB" run -k '6.1*' -r "$T/mine" -j 2 --budget 400ms)" 0
+n=$("$KREGLAB" show --json | jq '[.cells[] | select(.state == "ran")] | length')
+ok "$([ "$n" -ge 2 ] && [ "$n" -le 8 ]; echo $?)" "spares the rest ($n cells ran)"
+is "--adaptive does without a matrix" \
+    "$(status "$KREGLAB" run -k '6.1*' -r "$T/mine" -j 2 --adaptive -n 30)" 0
+has "and spares, too" "$T/out" '[0-9]+ spared'
+cat >"$T/bad.yaml" <<YAML
+kernels: ["6.1*"]
+recipes: ["$T/mine"]
+adaptive:
+  min: 9
+  max: 3
+YAML
+is "max under min: status 2" "$(status "$KREGLAB" run "$T/bad.yaml")" 2
+has "with its place" "$T/err" 'bad.yaml:5'
+finish
