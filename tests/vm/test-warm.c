@@ -438,6 +438,7 @@ sleeper(void)
 {
     LabGuest *guest;
 
+    setsid(); /* or the test's own reaper would leave its QEMU a zombie: see lab-qemu.c */
     vm_bench_init(&bench);
     guest = new_clone(the_template());
     start(guest);
