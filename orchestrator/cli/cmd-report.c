@@ -54,6 +54,35 @@ settle_links(LabReport *report, const char *output)
     report->links = g_strconcat(run, "/", NULL);
 }
 
+/* "DIR/report.html" -> "report-cells": pages beside it are report-cells-1.html and so on. */
+static char *
+stem_of(const char *output)
+{
+    g_autofree char *name = g_path_get_basename(output);
+    char *end = strrchr(name, '.');
+
+    if (end && end != name)
+        *end = '\0';
+    return g_strconcat(name, "-cells", NULL);
+}
+
+static gboolean
+write_pages(const LabReport *report, const LabReportFormat *format, const char *output,
+            GError **error)
+{
+    g_autofree char *directory = g_path_get_dirname(output);
+
+    for (guint i = 1; format->write_page && i <= report->pages; i++) {
+        g_autoptr(GString) text = g_string_new(NULL);
+        g_autofree char *path = g_strdup_printf("%s/%s-%u.html", directory, report->stem, i);
+
+        if (!format->write_page(report, i, text, error) ||
+            !lab_file_write(AT_FDCWD, path, text->str, (gssize)text->len, 0600, error))
+            return FALSE;
+    }
+    return TRUE;
+}
+
 static int
 cmd_report(LabCli *cli, GError **error)
 {
@@ -70,12 +99,16 @@ cmd_report(LabCli *cli, GError **error)
     if (!report)
         return LAB_EXIT_CONFIG;
     report->color = cli->color && !output;
-    if (output)
+    output = output && strcmp(output, "-") != 0 ? output : NULL;
+    if (output) {
         settle_links(report, output);
+        report->stem = stem_of(output);
+    }
     if (!format->write(report, text, error))
         return LAB_EXIT_INFRA;
-    if (output && strcmp(output, "-") != 0) {
-        if (!lab_file_write(AT_FDCWD, output, text->str, (gssize)text->len, 0600, error))
+    if (output) {
+        if (!write_pages(report, format, output, error) ||
+            !lab_file_write(AT_FDCWD, output, text->str, (gssize)text->len, 0600, error))
             return LAB_EXIT_INFRA;
     } else if (!lab_fd_write_all(STDOUT_FILENO, text->str, text->len, error)) {
         return LAB_EXIT_INFRA;

@@ -9,24 +9,46 @@
 
 extern const LabReportFormat lab_report_format_html;
 
-static void
-put_head(const LabReport *report, GString *out, GBytes *style)
+/* The digest by which the content policy lets this very style sheet in, and nothing else. */
+static char *
+style_digest(const char *css, gsize length)
 {
-    gsize length;
-    const char *css = g_bytes_get_data(style, &length);
+    g_autoptr(GChecksum) checksum = g_checksum_new(G_CHECKSUM_SHA256);
+    guint8 digest[32];
+    gsize size = sizeof digest;
 
+    g_checksum_update(checksum, (const guchar *)css, (gssize)length);
+    g_checksum_get_digest(checksum, digest, &size);
+    return g_base64_encode(digest, size);
+}
+
+static gboolean
+put_head(const LabReport *report, GString *out, GError **error)
+{
+    g_autoptr(GBytes)
+        style = g_resource_lookup_data(lab_report_get_resource(), "/kreglab/report/report.css",
+                                       G_RESOURCE_LOOKUP_FLAGS_NONE, error);
+    g_autofree char *digest = NULL;
+    const char *css;
+    gsize length;
+
+    if (!style)
+        return FALSE;
+    css = g_bytes_get_data(style, &length);
+    digest = style_digest(css, length);
     lab_html(out,
              "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n"
              "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n"
              "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; "
-             "style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'\">\n"
+             "style-src 'sha256-%s'; base-uri 'none'; form-action 'none'\">\n"
              "<meta name=\"referrer\" content=\"no-referrer\">\n"
              "<meta name=\"color-scheme\" content=\"light dark\">\n"
              "<meta name=\"generator\" content=\"kreglab %s\">\n"
-             "<title>%s – kreglab run %s</title>\n<style>\n",
-             KREGLAB_VERSION, lab_run_title(report->run), lab_run_id(report->run));
+             "<title>%s – kreglab run %s</title>\n<style>",
+             digest, KREGLAB_VERSION, lab_run_title(report->run), lab_run_id(report->run));
     g_string_append_len(out, css, (gssize)length);
     g_string_append(out, "</style>\n</head>\n");
+    return TRUE;
 }
 
 static void
@@ -141,13 +163,9 @@ static gboolean
 write_html(const LabReport *report, GString *out, GError **error)
 {
     g_autofree char *rule = lab_analysis_rule(report->analysis);
-    g_autoptr(GBytes)
-        style = g_resource_lookup_data(lab_report_get_resource(), "/kreglab/report/report.css",
-                                       G_RESOURCE_LOOKUP_FLAGS_NONE, error);
 
-    if (!style)
+    if (!put_head(report, out, error))
         return FALSE;
-    put_head(report, out, style);
     put_header(report, out);
     lab_html_differs(report, out);
     lab_html_matrix(report, out);
@@ -155,7 +173,7 @@ write_html(const LabReport *report, GString *out, GError **error)
     lab_html_survival(report, out);
     lab_html_crashes(report, out);
     lab_html_pictures(report, out);
-    lab_html_cells(report, out);
+    lab_html_cells(report, 0, out);
     put_environment(report, out);
     lab_html(out,
              "</main>\n<footer><p>Made by kreglab %s. How: "
@@ -164,9 +182,26 @@ write_html(const LabReport *report, GString *out, GError **error)
     return TRUE;
 }
 
+/* Cells of a large run, beside its report. */
+static gboolean
+write_page(const LabReport *report, guint page, GString *out, GError **error)
+{
+    if (!put_head(report, out, error))
+        return FALSE;
+    lab_html(out,
+             "<body>\n<a class=\"skip\" href=\"#cells\">to the cells</a>\n<header>\n"
+             "<h1>Run <code>%s</code>, page %u of %u</h1>\n<p>Cells that stand in the report's "
+             "matrix and crashes.</p>\n</header>\n<main>\n",
+             lab_run_id(report->run), page, report->pages);
+    lab_html_cells(report, page, out);
+    g_string_append(out, "</main>\n</body>\n</html>\n");
+    return TRUE;
+}
+
 const LabReportFormat lab_report_format_html = {
     .name = "html",
     .extension = "html",
     .summary = "one page for a browser, links to the evidence",
     .write = write_html,
+    .write_page = write_page,
 };

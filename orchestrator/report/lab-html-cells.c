@@ -5,10 +5,6 @@
 #include "lab-html.h"
 #include "lab-json.h"
 
-/* Above so many, cells that passed as expected have no details of their own. */
-#define DETAILS_MAX 400
-/* And above so many, the page would be too long to open: the rest is in the JSON report. */
-#define CELLS_MAX 5000
 /* Frames of one crash. */
 #define FRAMES_MAX 24
 
@@ -276,29 +272,45 @@ put_details(const LabReport *report, const LabReportCell *cell, GString *out)
     g_string_append(out, "</div>\n</details>\n");
 }
 
-void
-lab_html_cells(const LabReport *report, GString *out)
+/* What became of the cells that this page does not show. */
+static void
+put_elsewhere(const LabReport *report, GString *out)
 {
-    guint left_out = 0;
-    guint shown = 0;
+    guint left_out = 0, beside = 0;
 
+    for (guint i = 0; i < report->cells->len; i++) {
+        const LabReportCell *cell = report->cells->pdata[i];
+
+        left_out += cell->page < 0;
+        beside += cell->page > 0;
+    }
+    if (beside && report->stem) {
+        lab_html(out, "<p><strong>%u more cells</strong> are on pages beside this one:", beside);
+        for (guint i = 1; i <= report->pages; i++)
+            lab_html(out, " <a href=\"%s-%u.html\">%u</a>", report->stem, i, i);
+        g_string_append(out, "</p>\n");
+    } else if (beside) {
+        lab_html(out,
+                 "<p><strong>%u more cells</strong> are in the JSON report, and on pages beside "
+                 "this one where it is written with --output.</p>\n",
+                 beside);
+    }
+    if (left_out)
+        lab_html(out, "<p class=\"dim\">%u cells that passed as expected are left out.</p>\n",
+                 left_out);
+}
+
+void
+lab_html_cells(const LabReport *report, guint page, GString *out)
+{
     g_string_append(out, "<section id=\"cells\">\n<h2>Cells</h2>\n");
     for (guint i = 0; i < report->cells->len; i++) {
         const LabReportCell *cell = report->cells->pdata[i];
 
-        if (report->cells->len > DETAILS_MAX && strcmp(lab_report_word(cell), "pass") == 0 &&
-            !lab_brief_is_unexpected(cell->brief)) {
-            left_out++;
-            continue;
-        }
-        if (shown++ < CELLS_MAX)
+        if (cell->page == (int)page)
             put_details(report, cell, out);
     }
-    if (shown > CELLS_MAX)
-        lab_html(out, "<p><strong>%u more cells</strong> are in the JSON report.</p>\n",
-                 shown - CELLS_MAX);
-    if (left_out)
-        lab_html(out, "<p class=\"dim\">%u cells that passed as expected are left out.</p>\n",
-                 left_out);
+    if (page == 0)
+        put_elsewhere(report, out);
     g_string_append(out, "</section>\n");
 }

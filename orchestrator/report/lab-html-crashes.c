@@ -8,6 +8,9 @@
 /* Crashes with a box of their own, and cells that are named in one. */
 #define CRASHES_MAX 300
 #define CELLS_MAX   40
+/* Stacks side by side, and frames of each. */
+#define STACKS_MAX 4
+#define FRAMES_MAX 20
 
 static const char *
 verdict_class(LabCrashVerdict verdict)
@@ -23,14 +26,17 @@ verdict_class(LabCrashVerdict verdict)
 }
 
 static void
-put_cells(const LabReportCrash *crash, GString *out)
+put_cells(const LabReport *report, const LabReportCrash *crash, GString *out)
 {
     g_string_append(out, "<ul class=\"seen\">\n");
     for (guint i = 0; i < MIN(crash->cells->len, CELLS_MAX); i++) {
         const LabReportCell *cell = crash->cells->pdata[i];
 
-        lab_html(out, "<li><a href=\"#c-%s\">%s</a> %s/%s", cell->cell->id, cell->cell->release,
-                 cell->cell->recipe, cell->cell->variant);
+        g_string_append(out, "<li>");
+        lab_html_link_cell(report, cell, "seen", out);
+        lab_html(out, "%s", cell->cell->release);
+        lab_html_unlink_cell(report, cell, out);
+        lab_html(out, " %s/%s", cell->cell->recipe, cell->cell->variant);
         if (cell->cell->repetition > 1)
             lab_html(out, " #%d", cell->cell->repetition);
         if (strcmp(cell->observation->title, crash->title) != 0)
@@ -68,6 +74,68 @@ put_reasons(const LabReport *report, const LabReportCrash *crash, GString *out)
     g_string_append(out, "</ul>\n");
 }
 
+/* The first cell of each kernel that has a stack. */
+static GPtrArray *
+one_a_kernel(const LabReportCrash *crash)
+{
+    GPtrArray *found = g_ptr_array_new();
+
+    for (guint i = 0; i < crash->cells->len && found->len < STACKS_MAX; i++) {
+        LabReportCell *cell = crash->cells->pdata[i];
+        gboolean known = cell->observation->trace->stack->len == 0;
+
+        for (guint k = 0; k < found->len && !known; k++)
+            known = strcmp(((LabReportCell *)found->pdata[k])->cell->kernel, cell->cell->kernel) ==
+                    0;
+        if (!known)
+            g_ptr_array_add(found, cell);
+    }
+    return found;
+}
+
+static gboolean
+has_function(const LabCrashTrace *trace, const char *function)
+{
+    for (guint i = 0; i < trace->stack->len; i++)
+        if (strcmp(((const LabCrashFrame *)trace->stack->pdata[i])->function, function) == 0)
+            return TRUE;
+    return FALSE;
+}
+
+/* 'other' is the stack beside which it stands: what that one lacks is marked. */
+static void
+put_stack(const LabReportCell *cell, const LabCrashTrace *other, GString *out)
+{
+    const LabCrashTrace *trace = cell->observation->trace;
+
+    lab_html(out, "<div><h5>%s</h5>\n<ol class=\"frames\">\n", cell->cell->release);
+    for (guint i = 0; i < MIN(trace->stack->len, FRAMES_MAX); i++) {
+        const LabCrashFrame *frame = trace->stack->pdata[i];
+        gboolean own = !has_function(other, frame->function);
+
+        lab_html(out, own ? "<li><mark>%s</mark></li>\n" : "<li>%s</li>\n", frame->function);
+    }
+    lab_html(out, "</ol></div>\n");
+}
+
+/* As compared: from the function of the title on, reliable frames only. */
+static void
+put_stacks(const LabReportCrash *crash, GString *out)
+{
+    g_autoptr(GPtrArray) cells = one_a_kernel(crash);
+
+    if (cells->len < 2)
+        return;
+    g_string_append(out, "<h4>Stacks as compared, a kernel each; marked: in one of them only</h4>\n"
+                         "<div class=\"stacks\">\n");
+    for (guint i = 0; i < cells->len; i++) {
+        const LabReportCell *other = cells->pdata[i == 0 ? 1 : 0];
+
+        put_stack(cells->pdata[i], other->observation->trace, out);
+    }
+    g_string_append(out, "</div>\n");
+}
+
 static void
 put_crash(const LabReport *report, guint number, GString *out)
 {
@@ -80,11 +148,13 @@ put_crash(const LabReport *report, guint number, GString *out)
              "<div class=\"part\"><h4>Seen on</h4>\n",
              number + 1, number + 1, crash->title, crash->cells->len,
              crash->cells->len == 1 ? "" : "s");
-    put_cells(crash, out);
+    put_cells(report, crash, out);
     put_reasons(report, crash, out);
     g_string_append(out, "</div>\n");
     lab_html_crash(lab_json_member(result, "crash"), out);
-    g_string_append(out, "</div>\n</section>\n");
+    g_string_append(out, "</div>\n");
+    put_stacks(crash, out);
+    g_string_append(out, "</section>\n");
 }
 
 void

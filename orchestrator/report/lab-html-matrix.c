@@ -39,9 +39,9 @@ put_cell(const LabReport *report, const LabReportCell *cell, gboolean numbered, 
                  : g_strdup(lab_report_word(cell));
 
     g_string_append(out, "<div class=\"cell\">");
-    lab_html(out, "<a class=\"plain\" href=\"#c-%s\">", cell->cell->id);
+    lab_html_link_cell(report, cell, "plain", out);
     lab_html_badge(out, lab_report_word(cell), word);
-    g_string_append(out, "</a>");
+    lab_html_unlink_cell(report, cell, out);
     if (lab_brief_is_unexpected(brief))
         g_string_append(out, " <span class=\"unexpected\">unexpected</span>");
     else if (brief->expected == LAB_EXPECTED_YES && brief->outcome != LAB_OUTCOME_PASS)

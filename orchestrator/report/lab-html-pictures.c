@@ -8,6 +8,9 @@
 
 /* More small pictures than this and nobody looks at any. */
 #define MEMORY_MAX 60
+/* More dots than this are a blot: what repeated runs show is in the survival curves, the medians
+ * and the JSON report. */
+#define DOTS_MAX 4000
 
 static void
 dot_clear(LabDot *dot)
@@ -61,7 +64,7 @@ put_time_to_crash(const LabReport *report, GString *out)
         if (cell->observation->time_to_crash_ms >= 0)
             add_dot(report, dots, cell, (double)cell->brief->time_to_crash_ms / 1000, " s");
     }
-    if (!dots->len)
+    if (!dots->len || dots->len > DOTS_MAX)
         return;
     g_string_append(out, "<figure>\n<figcaption>Time to crash"
                          "</figcaption>\n");
@@ -109,7 +112,7 @@ put_metric(const LabReport *report, const char *name, GString *out)
         low = MIN(low, MAX(number, 0.01));
         high = MAX(high, number);
     }
-    if (!dots->len)
+    if (!dots->len || dots->len > DOTS_MAX)
         return;
     lab_html(out, "<figure>\n<figcaption><code>%s</code> of each cell%s</figcaption>\n", name,
              high > 20 * low ? ", logarithmic" : "");
@@ -147,12 +150,14 @@ put_memory_of(const LabReport *report, const LabReportCell *cell, GString *out)
         (guint64)json_number_value(json_array_get(json_array_get(points, n - 1), 1)) * 1024);
     name = g_strdup_printf("%s %s/%s: memory available, at most %s, in the end %s",
                            cell->cell->release, cell->cell->recipe, cell->cell->variant, top, last);
-    lab_html(out, "<li><a class=\"plain\" href=\"#c-%s\">", cell->cell->id);
+    g_string_append(out, "<li>");
+    lab_html_link_cell(report, cell, "plain", out);
     lab_svg_line(out, name, points, greatest(points));
     lab_html(out,
-             "<span>%s/%s</span><span class=\"dim\">%s</span><span class=\"dim\">%s → %s</span>"
-             "</a></li>\n",
+             "<span>%s/%s</span><span class=\"dim\">%s</span><span class=\"dim\">%s → %s</span>",
              cell->cell->recipe, cell->cell->variant, cell->cell->release, top, last);
+    lab_html_unlink_cell(report, cell, out);
+    g_string_append(out, "</li>\n");
     return TRUE;
 }
 

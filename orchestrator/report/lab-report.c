@@ -38,6 +38,7 @@ lab_report_free(LabReport *report)
     lab_analysis_free(report->analysis);
     json_decref(report->facts);
     g_free(report->links);
+    g_free(report->stem);
     g_free(report);
 }
 
@@ -148,6 +149,23 @@ read_facts(LabReport *report)
         report->facts = json_object();
 }
 
+static void
+assign_pages(LabReport *report)
+{
+    guint n = 0;
+
+    for (guint i = 0; i < report->cells->len; i++) {
+        LabReportCell *cell = report->cells->pdata[i];
+
+        if (report->cells->len > LAB_REPORT_DETAILS_MAX &&
+            strcmp(lab_report_word(cell), "pass") == 0 && !lab_brief_is_unexpected(cell->brief))
+            cell->page = -1;
+        else
+            cell->page = (int)(n++ / LAB_REPORT_PAGE_CELLS);
+    }
+    report->pages = n ? (n - 1) / LAB_REPORT_PAGE_CELLS : 0;
+}
+
 LabReport *
 lab_report_new(LabRun *run, const char *baseline_kernel, double confidence, GError **error)
 {
@@ -191,6 +209,7 @@ lab_report_new(LabRun *run, const char *baseline_kernel, double confidence, GErr
         count_cell(report, cell);
     }
     read_facts(report);
+    assign_pages(report);
     report->crashes = lab_report_find_crashes(report);
     return g_steal_pointer(&report);
 }

@@ -10,6 +10,11 @@
 
 #define LAB_REPORT_SCHEMA 1
 
+/* Above so many cells, the HTML page has no details of those that passed as expected. */
+#define LAB_REPORT_DETAILS_MAX 400
+/* And so many it has itself: the next ones are on pages beside it. */
+#define LAB_REPORT_PAGE_CELLS 5000
+
 typedef struct {
     const LabRunCell *cell;      /* borrowed from the run */
     LabObservation *observation; /* borrowed from the analysis */
@@ -18,6 +23,7 @@ typedef struct {
     gboolean dump_removed; /* kept once per signature: this one is gone */
     gboolean has_dump;     /* the file is there */
     guint evidence;        /* LabEvidenceFile bits of the files that are there */
+    int page; /* of its details in HTML: 0 the report itself, 1… beside it; -1: it has none */
 } LabReportCell;
 
 /* Files of a cell directory that a report links to. */
@@ -63,6 +69,8 @@ typedef struct {
     guint outcomes[LAB_OUTCOME_INCONCLUSIVE + 1]; /* of those that ran */
     json_t *facts;                                /* facts of result.json that all cells share */
     gboolean color;                               /* text: escape sequences are welcome */
+    guint pages;                                  /* beside the HTML report */
+    char *stem;  /* of the names of those pages, "report-cells"; NULL: they are not written */
     char *links; /* what stands before "cells/…" in a link: "" or an absolute directory + "/" */
 } LabReport;
 
@@ -99,6 +107,8 @@ typedef struct {
     const char *extension; /* "html": runs/RUN/report.html */
     const char *summary;
     gboolean (*write)(const LabReport *report, GString *out, GError **error);
+    /* One of report->pages, from 1, with report->stem; or NULL. */
+    gboolean (*write_page)(const LabReport *report, guint page, GString *out, GError **error);
 } LabReportFormat;
 
 /* The registry that meson generates; NULL ends it. */

@@ -96,6 +96,7 @@ has "expected crashes" "$T/report.ktap" '^  ok 3 sysrq-panic/cpu0 run 1 # XFAIL 
 has "the lab's failures" "$T/report.ktap" '^  not ok 6 oom-panic/default run 1 # ERROR infra: '
 has "what the kernel lacks" "$T/report.ktap" '^  ok 5 hung-task/default run 1 # SKIP skipped: '
 has "an unexpected crash" "$T/report.ktap" '^  not ok 2 stress/default run 1$'
+# shellcheck disable=SC2016
 is "Markdown: no markup of a guest's" "$(sed '/^```/,/^```/d' "$T/report.markdown" | grep -v '`' | grep -cE '(^|[^\\])<script')" 0
 for file in x.md:'# demo' x.xml:'<.xml' x.ktap:'KTAP version 1' x.kcidb.json:'{'; do
     "$KREGLAB" report latest -o "$T/${file%%:*}"
@@ -109,13 +110,33 @@ ok "$(cmp -s "$dir/report.html" <("$KREGLAB" report latest -f html); echo $?)" "
 has "links to evidence are relative" "$dir/report.html" 'href="cells/[0-9a-f]{12}/vmcore"'
 "$KREGLAB" report latest -o "$T/elsewhere.html"
 has "elsewhere they are not" "$T/elsewhere.html" "href=\"$dir/cells/[0-9a-f]{12}/vmcore\""
-is "nothing is loaded from anywhere" "$(grep -cE 'src=|url\(|@import|https?://|<script|<link|<iframe' "$dir/report.html")" 0
+is "nothing is loaded from anywhere" "$(grep -cE 'src=|url\(|unsafe-|@import|https?://|<script|<link|<iframe' "$dir/report.html")" 0
 is "guest text is escaped" "$(grep -c '<script\|evil<b>' "$dir/report.html")" 0
 has "and shown" "$dir/report.html" 'WARNING in &lt;script&gt;alert'
 is "no control characters" "$(LC_ALL=C grep -cP '[\x00-\x08\x0b-\x1f\x7f]|\xe2\x80\xae' "$dir/report.html")" 0
 ok "$(python3 "$golden/check-html" "$dir/report.html" "$dir" >"$T/err" 2>&1; echo $?)" \
     "tags nest, links lead somewhere, tables have headings"
 sed 's/^/#   /' "$T/err"
+
+# --- more cells than one page holds ---
+big=$("${MAKE_RECORDED_RUN:?}" --cells 17500 --logs "$SOURCE_ROOT/tests/golden/crash" "$T/big")
+KREGLAB_DATA=$T/big "$KREGLAB" report "$big" -o "$T/big/big.html"
+is "pages beside the report" "$(cd "$T/big" && echo *.html)" 'big-cells-1.html big.html'
+python3 - "$T/big" >"$T/out" <<'EOP'
+import pathlib
+import re
+import sys
+pages = {path.name: path.read_text() for path in pathlib.Path(sys.argv[1]).glob("*.html")}
+ids = {name: set(re.findall(' id="([^"]+)"', text)) for name, text in pages.items()}
+print(pages["big.html"].count("<details id"), pages["big-cells-1.html"].count("<details id") > 100)
+print(sum(part not in ids[file or name] for name, text in pages.items()
+          for file, part in re.findall('href="([^"#]*)#([^"]+)"', text)))
+EOP
+is "5000 cells in it, the others there" "$(sed -n 1p "$T/out")" '5000 True'
+is "no link leads nowhere" "$(sed -n 2p "$T/out")" 0
+has "it names them" "$T/big/big.html" 'more cells</strong> are on pages beside this one: <a href="big-cells-1.html">1</a>'
+KREGLAB_DATA=$T/big "$KREGLAB" report "$big" -f html >"$T/big.html"
+is "on stdout no page is linked" "$(grep -c 'cells-1.html' "$T/big.html")" 0
 
 # --- text ---
 is "no colours into a pipe" "$("$KREGLAB" report latest | LC_ALL=C grep -c "$(printf '\033')" || true)" 0
