@@ -126,7 +126,7 @@ class Sampler(threading.Thread):
         self.done = threading.Event()
 
     def run(self):
-        while not self.done.wait(0.1):
+        while not self.done.wait(0.5):  # a look is not free
             sizes = {child: pss for child, _ in qemu.qemus_of(self.pid)
                      if (pss := qemu.pss_mib(child)) is not None}
             self.most = max(self.most, sum(sizes.values()))
