@@ -228,7 +228,7 @@ take_up_cell(LabScheduler *scheduler, const LabRunCell *cell, const LabJournalCe
     gboolean again =
         brief->state == LAB_STATE_MISSING ||
         (brief->state == LAB_STATE_RAN && brief->suspect && open &&
-         known->suspect <= scheduler->options.suspect_retries) ||
+         (known->pid == 0 || known->suspect < scheduler->options.suspect_retries)) ||
         (brief->state == LAB_STATE_INFRA &&
          (scheduler->options.retry_infra || (open && known->failed <= scheduler->options.retries)));
 
@@ -238,8 +238,10 @@ take_up_cell(LabScheduler *scheduler, const LabRunCell *cell, const LabJournalCe
         /* Who asks for it again gets the full number of tries. */
         if (open)
             scheduler->failed[cell->index] = (guint8)MIN(known->failed, scheduler->options.retries);
+        /* The attempt whose end the parent did not see counts, too. */
         if (known)
-            scheduler->suspects[cell->index] = (guint8)MIN(known->suspect, 255);
+            scheduler->suspects[cell->index] =
+                (guint8)MIN(known->suspect + (brief->suspect && known->pid != 0), 255);
         lab_queue_add(scheduler->queue, cell);
         return TRUE;
     }

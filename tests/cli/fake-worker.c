@@ -195,9 +195,11 @@ run_cell(const char *directory)
     result = make_result(cell, behaviour, fd, first);
     if (!lab_json_write(fd, "result.json", result, 0600, NULL))
         return LAB_EXIT_INFRA;
-    /* An infra result asks for one more attempt. */
+    /* An infra result asks for one more attempt, and so does a suspect one. */
     log_line("%s %s",
-             g_strcmp0(lab_json_string(result, "state"), "infra") == 0 ? "infra" : "result",
+             g_strcmp0(lab_json_string(result, "state"), "infra") == 0 ? "infra"
+             : json_object_get(result, "suspect")                      ? "suspect"
+                                                                       : "result",
              lab_json_string(cell, "id"));
     return LAB_EXIT_OK;
 }

@@ -8,7 +8,7 @@ set -eu
 
 ROUNDS=${ROUNDS:-25}
 CELLS=120
-export FAKE_WORKER_MS=80 FAKE_WORKER_PLAN='*/3=expected-crash;*/7=infra-once'
+export FAKE_WORKER_MS=80 FAKE_WORKER_PLAN='*/3=expected-crash;*/7=infra-once;*/5=suspect-once'
 run=$(make_run 5.10,6.1 a,b,c,d,e,f 10)
 
 one_worker() {
