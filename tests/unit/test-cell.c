@@ -172,7 +172,7 @@ test_units(void)
                                             "1.5G",      "1MB!", "1 M",  "99999999999999999999M",
                                             "16777216T", "1BB",  "0x10M"};
     static const char *const bad_times[] = {"",     "1",      "s",     "-1s", "1 s",
-                                            "1e3s", "1.2.3s", "9000h", "1d",  "."};
+                                            "1e3s", "1.2.3s", "9000h", "1w",  "."};
     guint64 bytes;
     gint64 ms;
 
@@ -182,6 +182,7 @@ test_units(void)
     g_assert_true(lab_duration_parse("500ms", &ms) && ms == 500);
     g_assert_true(lab_duration_parse("1.5s", &ms) && ms == 1500);
     g_assert_true(lab_duration_parse("2m", &ms) && ms == 120000);
+    g_assert_true(lab_duration_parse("90d", &ms) && ms == 90 * G_GINT64_CONSTANT(86400000));
     for (gsize i = 0; i < G_N_ELEMENTS(bad_sizes); i++)
         g_assert_false(lab_size_parse(bad_sizes[i], &bytes));
     for (gsize i = 0; i < G_N_ELEMENTS(bad_times); i++)
