@@ -156,6 +156,18 @@ prune(int cache, const char *directory)
     }
 }
 
+/* The time says when it was used last, to half an hour: who knows a file's digest by its times
+ * would read it again after each use. FALSE: it is not there. */
+static gboolean
+touch(int cache, const char *name)
+{
+    struct stat st;
+
+    if (fstatat(cache, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
+        return FALSE;
+    return st.st_mtime > time(NULL) - CACHE_MIN_AGE / 2 || utimensat(cache, name, NULL, 0) == 0;
+}
+
 /* The whole file of 'parts' below 'directory' (whose lock is not held); its name. */
 static char *
 make_whole(int cache, const char *directory, const char *kind, GPtrArray *parts, GError **error)
@@ -163,8 +175,8 @@ make_whole(int cache, const char *directory, const char *kind, GPtrArray *parts,
     g_autofree char *name = whole_name(kind, parts);
     LAB_AUTO_FD lock = -1;
 
-    /* The time says when it was used last; a file that vanishes here is made again below. */
-    if (utimensat(cache, name, NULL, 0) == 0)
+    /* A file that vanishes here is made again below. */
+    if (touch(cache, name))
         return g_steal_pointer(&name);
     lock = lab_lock_take(cache, "lock", TRUE, error);
     if (lock < 0)
