@@ -36,6 +36,9 @@ class Bench:
         self.environment = dict(os.environ, KREGLAB_DATA=self.data)
         self.kernels = options.kernel or [k["id"] for k in self.json("kernel", "list", "--json")["kernels"]]
         self.load = os.getloadavg()[0]
+        self.commit = subprocess.run(["git", "-C", ROOT, "rev-parse", "--short", "HEAD"], text=True,
+                                     check=False, stdout=subprocess.PIPE,
+                                     stderr=subprocess.DEVNULL).stdout.strip()
         self.began = datetime.datetime.now(datetime.timezone.utc)
 
     def close(self):
@@ -161,9 +164,7 @@ def machine(bench):
         qemu = re.search(r"version (\S+)", qemu).group(1)
     except (OSError, subprocess.CalledProcessError, AttributeError):
         qemu = "not here"
-    commit = subprocess.run(["git", "-C", ROOT, "rev-parse", "--short", "HEAD"], text=True, check=False,
-                            stdout=subprocess.PIPE, stderr=subprocess.DEVNULL).stdout.strip()
     return {"cores": os.cpu_count(), "memory_gib": round(memory / MIB), "qemu": qemu,
             "accelerator": "tcg", "load_before": round(bench.load, 1),
             "load_after": round(os.getloadavg()[0], 1), "began": bench.began.isoformat(timespec="minutes"),
-            "commit": commit}
+            "commit": bench.commit, "quick": bench.quick}

@@ -19,10 +19,13 @@ def number(value):
 
 
 def describe(machine, kernel):
+    busy = " (a machine busy with other work, which stretches the times but the CPU times)" \
+        if machine["load_before"] > machine["cores"] else ""
     return (f"{machine['cores']} cores, {machine['memory_gib']} GiB, no hardware acceleration (QEMU "
             f"{machine['qemu']}, {machine['accelerator'].upper()}); {kernel or 'no kernel'}, 512 MiB, 1 CPU, "
             f"PVH where not said otherwise; load average {machine['load_before']} before and "
-            f"{machine['load_after']} after; {machine['began'][:10]}, commit {machine['commit'] or 'unknown'}")
+            f"{machine['load_after']} after{busy}; {machine['began'][:10]}, commit "
+            f"{machine['commit'] or 'unknown'}")
 
 
 def goal_of(figure):
@@ -33,7 +36,7 @@ def goal_of(figure):
 
 
 def markdown(bench, machine, kernel, picture):
-    lines = ["# Benchmarks", "", f"Medians of `tests/bench/run` on {describe(machine, kernel)}. The "
+    lines = ["# Benchmarks", "", f"Medians of `tests/bench/run{' --quick' if machine['quick'] else ''}` on {describe(machine, kernel)}. The "
              "smallest and the largest value are beside them, *n* is how many were taken; what is compared was "
              "measured in turns.", ""]
     if picture:
