@@ -263,9 +263,9 @@ lab_report_find(const LabReport *report, const char *kernel, const LabReportRow 
     for (guint i = 0; i < report->cells->len; i++) {
         LabReportCell *cell = report->cells->pdata[i];
 
-        if (strcmp(cell->cell->kernel, kernel) == 0 &&
-            strcmp(cell->cell->recipe, row->recipe) == 0 &&
-            strcmp(cell->cell->variant, row->variant) == 0)
+        /* A run has each of these words once: 40 million comparisons in a large report. */
+        if (cell->cell->kernel == kernel && cell->cell->recipe == row->recipe &&
+            cell->cell->variant == row->variant)
             g_ptr_array_add(found, cell);
     }
 }

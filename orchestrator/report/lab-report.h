@@ -82,7 +82,8 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(LabReport, lab_report_free)
 
 /* The cell's result.json, cleaned of control characters; NULL: missing. New reference. */
 json_t *lab_report_cell_result(const LabReport *report, const LabReportCell *cell);
-/* The cells of a kernel and a row; appends borrowed LabReportCell to 'found'. */
+/* The cells of a kernel (of report->kernels) and a row (of report->rows); appends borrowed
+ * LabReportCell to 'found'. */
 void lab_report_find(const LabReport *report, const char *kernel, const LabReportRow *row,
                      GPtrArray *found);
 /* The group of the analysis that they make; NULL when there are none. */
