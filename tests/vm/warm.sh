@@ -16,12 +16,12 @@ mkdir -p "$KREGLAB_DATA"
 ln -s "$KREGLAB_TEST_DATA/data/kernels" "$KREGLAB_DATA/kernels"
 cp -r "$SOURCE_ROOT/tests/vm/recipes" "$KREGLAB_DATA/recipes"
 
-# matrix NAME REPEAT RECIPE…: one template for all cells of a shape.
+# matrix NAME REPEAT VARIANTS RECIPE…: one template for all cells of a shape.
 matrix() {
-    local name=$1 repeat=$2
-    shift 2
-    printf 'kernels: ["6.1.*"]\nvariants: [default, cpu0]\ntemplates: 1\nrepeat: %s\nrecipes:\n' \
-        "$repeat" >"$T/$name.yaml"
+    local name=$1 repeat=$2 variants=$3
+    shift 3
+    printf 'kernels: ["6.1.*"]\nvariants: [%s]\ntemplates: 1\nrepeat: %s\nrecipes:\n' \
+        "$variants" "$repeat" >"$T/$name.yaml"
     printf '  - "%s"\n' "$@" >>"$T/$name.yaml"
 }
 
@@ -30,12 +30,21 @@ facts() {
     cat "$KREGLAB_DATA/runs/$1/cells"/*/result.json | jq -rc "$2" | sort -u
 }
 
+# await COMMAND…: until it ends well, or the run in the background is over.
+await() {
+    while ! "$@" >/dev/null 2>&1 && kill -0 "$parent" 2>/dev/null; do sleep 0.02; done
+}
+
+is_being_made() {
+    ls -d "$KREGLAB_CACHE"/templates/*.part-*
+}
+
 newest() {
     "$KREGLAB" list --json | jq -r '.runs[0].id'
 }
 
 same='[.recipe, .outcome, .crash.title, .dump.method, .dump.check.makedumpfile]'
-matrix both 3 true sysrq-panic hung-task
+matrix both 3 default,cpu0 true sysrq-panic hung-task
 is "warm: exit status 0" "$(status "$KREGLAB" run -j 1 "$T/both.yaml")" 0
 warm=$(newest)
 is "all cells were clones" "$(facts "$warm" .facts.warm)" true
@@ -60,14 +69,13 @@ is "with the same result" "$(facts "$(newest)" '[.outcome, .crash.title, .facts.
 
 # The worker is killed while it makes a template, then while clones run.
 rm -rf "$KREGLAB_CACHE/templates"
-matrix many 12 true
+matrix many 12 default true
 "$KREGLAB" run -j 1 "$T/many.yaml" >"$T/many.out" 2>&1 &
 parent=$!
-until worker=$(pgrep -P "$parent" -f 'kreglab-worker cells'); do sleep 0.05; done
-until ls -d "$KREGLAB_CACHE"/templates/*.part-* >/dev/null 2>&1; do sleep 0.05; done
-kill -9 "$worker"
-until grep -q '^\[3/' "$T/many.out"; do sleep 0.02; done
-kill -9 "$(pgrep -P "$parent" -f 'kreglab-worker cells')" || true
+await is_being_made
+pkill -9 -P "$parent" -f 'kreglab-worker cells'
+await grep -q '^\[3/' "$T/many.out"
+pkill -9 -P "$parent" -f 'kreglab-worker cells' || true
 wait "$parent" && ended=0 || ended=$?
 is "a run whose workers were killed ends well" "$ended" 0
 is "every cell has its result" "$(facts "$(newest)" '[.outcome, .facts.warm]')" '["pass",true]'
@@ -76,7 +84,7 @@ is "nothing is left of them" \
 
 # Two runs at once, one template: made once, cloned by both.
 rm -rf "$KREGLAB_CACHE/templates"
-matrix few 4 true
+matrix few 4 default true
 "$KREGLAB" run -j 1 "$T/few.yaml" >"$T/one.out" 2>&1 &
 one=$!
 "$KREGLAB" run -j 1 "$T/few.yaml" >"$T/two.out" 2>&1 &
