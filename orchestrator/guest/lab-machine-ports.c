@@ -25,6 +25,9 @@ on_console(const void *bytes, gsize length, gpointer data)
     LabMachine *guest = data;
     g_autoptr(GError) error = NULL;
 
+    /* A clone that waits for its cell has no console yet; it may end without ever getting one. */
+    if (!guest->base.console)
+        return;
     if (length > 0 && guest->base.tap)
         guest->base.tap(bytes, length, guest->base.tap_data);
     if (length == 0)
@@ -296,7 +299,8 @@ lab_machine_drain(LabMachine *guest, const char *why)
         lab_port_drain(guest->agent);
     if (guest->dump)
         lab_port_drain(guest->dump);
-    lab_console_flush_line(guest->base.console, lab_guest_now_ms(&guest->base));
+    if (guest->base.console)
+        lab_console_flush_line(guest->base.console, lab_guest_now_ms(&guest->base));
     if (guest->in_dump)
         end_dump(guest, why);
 }
