@@ -101,7 +101,7 @@ lab_life_boot(LabLife *life, GError **error)
     warm = lab_life_boot_warm(life, &problem);
     if (!warm && !problem)
         life->guest = new_guest(life, &problem);
-    if (life->guest && life->cell->replay)
+    if (life->guest && !warm && life->cell->replay)
         lab_life_replay_warm(life, &warm, &problem);
     if (problem) {
         g_propagate_error(error, g_steal_pointer(&problem));

@@ -20,7 +20,34 @@ struct LabGuest {
     char *dump_path;
     gint64 now_ms;
     gint64 beat_ms; /* next heartbeat */
+    gboolean is_template, is_clone;
 };
+
+struct LabTemplate {
+    int references;
+    json_t *json;
+};
+
+struct LabTemplateClaim {
+    int taken;
+};
+
+static char saved_token[64]; /* as the agent in the template was given it */
+
+/* Is this the step of the warm way that is to fail? */
+static gboolean
+warm_fails(const char *step)
+{
+    return g_strcmp0(script.warm_fails, step) == 0;
+}
+
+static gboolean
+set_failure(GError **error)
+{
+    g_set_error(error, LAB_INFRA_ERROR, LAB_ERROR_FAILED, "scripted trouble: %s",
+                script.warm_fails);
+    return FALSE;
+}
 
 static int
 by_time(gconstpointer a, gconstpointer b, gpointer data)
@@ -69,6 +96,8 @@ agent(LabGuest *guest, gint64 time_ms, json_t *message, const char *data)
 static gboolean
 agent_lives(const LabGuest *guest, gint64 time_ms)
 {
+    if (guest->is_clone && warm_fails("mute"))
+        return FALSE;
     return script.boot_ms >= 0 && time_ms >= script.boot_ms &&
            (script.heartbeats_end_ms == 0 || time_ms < script.heartbeats_end_ms);
 }
@@ -102,6 +131,7 @@ lab_guest_new_replay(const LabGuestConfig *config, const char *directory, GError
 {
     LabGuest *guest = g_new0(LabGuest, 1);
 
+    asked.made++;
     g_queue_init(&guest->events);
     guest->console = g_string_new(NULL);
     guest->directory = g_strdup(config->cell_directory);
@@ -117,7 +147,23 @@ lab_guest_new_libvirt(const LabGuestConfig *config, GError **error)
 gboolean
 lab_guest_start(LabGuest *guest, GError **error)
 {
+    if (guest->is_template && warm_fails("unable")) {
+        g_set_error(error, LAB_CONFIG_ERROR, LAB_ERROR_UNSUPPORTED,
+                    "scripted trouble: unable (x-ignore-shared)");
+        return FALSE;
+    }
+    if ((guest->is_template && warm_fails("boot")) || (guest->is_clone && warm_fails("restore")))
+        return set_failure(error);
     asked.starts++;
+    if (guest->is_clone && warm_fails("gone"))
+        at(guest, 5, LAB_GUEST_EVENT_GONE)->text = g_strdup("Killed");
+    if (guest->is_clone && warm_fails("cancelled"))
+        at(guest, 0, LAB_GUEST_EVENT_CANCELLED);
+    if (guest->is_clone) {
+        guest->now_ms = script.boot_ms;
+        guest->beat_ms = script.boot_ms + 1000;
+        return TRUE;
+    }
     say(guest, 10, script.boot_console);
     if (script.boot_ms >= 0) {
         agent(guest, script.boot_ms,
@@ -180,6 +226,29 @@ lab_guest_cancel(LabGuest *guest)
     at(guest, 0, LAB_GUEST_EVENT_CANCELLED);
 }
 
+/* The agent's words to verbs of templates and clones, true or as the script has them. */
+static json_t *
+answer_to(const json_t *message, const char *verb, json_int_t id, gint64 now_ms)
+{
+    json_t *answer =
+        json_pack("{s:I,s:b,s:{s:I}}", "id", id, "ok", 1, "vmstat", "pgfault", (json_int_t)now_ms);
+
+    if (strcmp(verb, "template") == 0)
+        g_strlcpy(saved_token, lab_json_string(message, "token"), sizeof saved_token);
+    if (strcmp(verb, "template") != 0 && strcmp(verb, "clone") != 0)
+        return answer;
+    json_object_set_new(answer, "capture_loaded", json_boolean(FALSE));
+    json_object_set_new(answer, "boot_id", json_string("5c2a"));
+    if (strcmp(verb, "template") == 0)
+        return answer;
+    json_object_set_new(answer, "token",
+                        json_string(warm_fails("token") ? "another one" : saved_token));
+    json_object_set_new(answer, "n", json_integer(warm_fails("woken") ? 2 : 1));
+    json_object_set_new(answer, "clock_errno", json_integer(0));
+    json_object_set_new(answer, "entropy_errno", json_integer(0));
+    return answer;
+}
+
 gboolean
 lab_guest_agent_send(LabGuest *guest, const json_t *message, const void *data, gsize length,
                      GError **error)
@@ -198,10 +267,7 @@ lab_guest_agent_send(LabGuest *guest, const json_t *message, const void *data, g
                         g_strerror(script.fail_errno)),
               NULL);
     else
-        agent(guest, guest->now_ms + 1,
-              json_pack("{s:I,s:b,s:{s:I}}", "id", id, "ok", 1, "vmstat", "pgfault",
-                        (json_int_t)guest->now_ms),
-              NULL);
+        agent(guest, guest->now_ms + 1, answer_to(message, verb, id, guest->now_ms), NULL);
     if (strcmp(verb, "sysrq") == 0)
         say(guest, guest->now_ms + 1, script.sysrq_console);
     if (!fails && (strcmp(verb, "builtin") == 0 || strcmp(verb, "exec") == 0))
@@ -300,6 +366,7 @@ lab_guest_free(LabGuest *guest)
 {
     if (!guest)
         return;
+    asked.freed++;
     g_queue_clear_full(&guest->events, (GDestroyNotify)lab_guest_event_free);
     g_string_free(guest->console, TRUE);
     g_free(guest->directory);
@@ -325,30 +392,43 @@ lab_runtime_free(LabRuntime *runtime)
 {
 }
 
-/* Nor have they templates: every cell boots. */
+/* Templates, where the script has them: no files, one state. */
 char *
 lab_template_key(const LabGuestConfig *config, guint index, GError **error)
 {
+    if (script.has_templates && !warm_fails("key"))
+        return g_strdup("feed");
     g_set_error(error, LAB_CONFIG_ERROR, LAB_ERROR_UNSUPPORTED, "a scripted guest boots");
     return NULL;
 }
+
+static LabTemplateClaim the_claim;
 
 gboolean
 lab_template_claim(const char *cache_directory, const char *key, gint64 wait_ms,
                    LabTemplate **template, LabTemplateClaim **claim, GError **error)
 {
-    return FALSE;
+    if (warm_fails("claim"))
+        return set_failure(error);
+    if (!warm_fails("busy"))
+        *claim = &the_claim;
+    return TRUE;
 }
 
 LabTemplate *
 lab_template_ref(LabTemplate *template)
 {
+    template->references++;
     return template;
 }
 
 void
 lab_template_free(LabTemplate *template)
 {
+    if (!template || --template->references > 0)
+        return;
+    json_decref(template->json);
+    g_free(template);
 }
 
 void
@@ -359,32 +439,58 @@ lab_template_claim_free(LabTemplateClaim *claim)
 const json_t *
 lab_template_json(const LabTemplate *template)
 {
-    return NULL;
+    return template->json;
 }
 
 const char *
 lab_template_name(const LabTemplate *template)
 {
-    return NULL;
+    return "feed";
 }
 
 LabGuest *
 lab_guest_new_template(const LabGuestConfig *config, guint index, LabTemplateClaim *claim,
                        GError **error)
 {
-    return NULL;
+    LabGuest *guest = lab_guest_new_replay(config, NULL, error);
+
+    claim->taken++;
+    asked.templates++;
+    guest->is_template = TRUE;
+    return guest;
 }
 
 LabTemplate *
 lab_guest_save_template(LabGuest *guest, const json_t *state, GError **error)
 {
-    return NULL;
+    LabTemplate *template;
+
+    if (warm_fails("save"))
+        return set_failure(error), NULL;
+    template = g_new0(LabTemplate, 1);
+    template->references = 1;
+    template->json = json_pack("{s:i,s:I,s:O}", "index", 0, "boot_ms", (json_int_t)script.boot_ms,
+                               "state", state);
+    return template;
 }
 
+/* Its boot's console, as the template left it. */
 LabGuest *
 lab_guest_new_clone(const LabGuestConfig *config, LabTemplate *template, GError **error)
 {
-    return NULL;
+    LabGuest *guest;
+
+    asked.clones++;
+    if (warm_fails("clone"))
+        return set_failure(error), NULL;
+    guest = lab_guest_new_replay(config, NULL, error);
+    guest->is_clone = TRUE;
+    if (!warm_fails("boot-log")) {
+        g_autofree char *path = g_build_filename(guest->directory, "boot.log", NULL);
+
+        g_assert_true(lab_file_write(AT_FDCWD, path, script.boot_console, -1, 0600, NULL));
+    }
+    return guest;
 }
 
 gboolean

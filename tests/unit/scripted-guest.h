@@ -27,12 +27,18 @@ typedef struct {
     gboolean host_dump_fails;
     const char *host_dump_whole;
     gint64 kexec_crash_size;
+    /* Templates and clones: */
+    gboolean has_templates; /* else every cell boots */
+    const char *warm_fails; /* one of the steps in test-life-warm.c, or NULL */
 } Script;
 
 /* What the lab asked for. */
 typedef struct {
     int nmis, host_dumps, registers, destroyed, sysrqs, console_bytes;
     int starts;
+    int made, freed; /* guests */
+    int templates;   /* guests that were to be one */
+    int clones;
 } Asked;
 
 extern Script script;
