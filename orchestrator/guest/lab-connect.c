@@ -121,26 +121,45 @@ make_embedded_root(const char *path, const char *cache_directory, GError **error
            share_capabilities(root, cache_directory, error);
 }
 
-virConnectPtr
-lab_connect_open(const char *given, const char *runtime_directory, const char *cache_directory,
-                 GError **error)
+static virConnectPtr
+open_uri(const char *uri, GError **error)
 {
-    static char *embedded;
-    g_autofree char *uri = g_strdup(given);
-    virConnectPtr connection;
+    virConnectPtr connection = virConnectOpen(uri);
 
-    initialise();
-    if (!uri && !embedded) {
+    if (!connection)
+        lab_connect_set_error(error, "connecting to libvirt at '%s'", uri);
+    return connection;
+}
+
+/* Opened once and kept for as long as the process lives: each opening of the embedded driver
+ * registers it anew, and libvirt's table is full after some ten of them ("Too many drivers, cannot
+ * register QEMU"). */
+static virConnectPtr
+open_embedded(const char *runtime_directory, const char *cache_directory, GError **error)
+{
+    static char *uri;
+    static virConnectPtr kept;
+
+    if (!uri) {
         g_autofree char *root = g_build_filename(runtime_directory, "root", NULL);
 
         if (!make_embedded_root(root, cache_directory, error))
             return NULL;
-        embedded = g_strdup_printf("qemu:///embed?root=%s", root);
+        uri = g_strdup_printf("qemu:///embed?root=%s", root);
     }
-    if (!uri)
-        uri = g_strdup(embedded);
-    connection = virConnectOpen(uri);
-    if (!connection)
-        lab_connect_set_error(error, "connecting to libvirt at '%s'", uri);
-    return connection;
+    if (!kept)
+        kept = open_uri(uri, error);
+    if (!kept)
+        return NULL;
+    virConnectRef(kept);
+    return kept;
+}
+
+virConnectPtr
+lab_connect_open(const char *given, const char *runtime_directory, const char *cache_directory,
+                 GError **error)
+{
+    initialise();
+    return given ? open_uri(given, error)
+                 : open_embedded(runtime_directory, cache_directory, error);
 }

@@ -8,7 +8,8 @@
 /* Opens the connection 'uri' (NULL: libvirt's driver inside this process, rooted in
  * runtime_directory/root, its capability cache shared through cache_directory). Registers GLib's
  * event loop with libvirt the first time. A process has one embedded root: later calls give the
- * same one. Owned by the caller; virConnectClose(). */
+ * same connection, which stays open until the process ends. The caller has a reference of its own:
+ * virConnectClose(). */
 virConnectPtr lab_connect_open(const char *uri, const char *runtime_directory,
                                const char *cache_directory, GError **error);
 
