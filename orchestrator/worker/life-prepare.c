@@ -233,7 +233,8 @@ prepare_initramfs(LabLife *life, GError **error)
         .modules = (const char *const *)modules,
         .tools = (const char *const *)cell->stressor.tools,
         .disks = has_disks(cell),
-        .watchdog = g_strv_contains((const char *const *)cell->guest.devices, "watchdog"),
+        .watchdog = cell->guest.devices &&
+                    g_strv_contains((const char *const *)cell->guest.devices, "watchdog"),
         .network = g_strcmp0(cell->guest.network, "user") == 0,
         .busybox = TRUE,
     };

@@ -31,6 +31,9 @@ make_initramfs(VmBench *bench, gboolean kdump)
     const LabInitramfsSpec spec = {.kernel = bench->stored,
                                    .agent = g_getenv("KREGLAB_AGENT"),
                                    .busybox = TRUE,
+                                   .disks = TRUE,
+                                   .watchdog = TRUE,
+                                   .network = TRUE,
                                    .kdump = kdump};
     g_autoptr(GError) error = NULL;
 
