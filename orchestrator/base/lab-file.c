@@ -168,19 +168,42 @@ commit_temporary(int dirfd, int fd, const char *temporary, const char *name, GEr
     return sync_parent(dirfd, name, error);
 }
 
+int
+lab_file_begin(int dirfd, const char *name, mode_t mode, char **temporary, GError **error)
+{
+    g_autofree char *beside = temporary_name(name);
+    int fd = openat(dirfd, beside, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, mode);
+
+    if (fd < 0) {
+        lab_error_set_errno(error, errno, "creating '%s'", name);
+        return -1;
+    }
+    *temporary = g_steal_pointer(&beside);
+    return fd;
+}
+
+gboolean
+lab_file_end(int dirfd, int fd, const char *temporary, const char *name, gboolean whole,
+             GError **error)
+{
+    if (whole && commit_temporary(dirfd, fd, temporary, name, error))
+        return TRUE;
+    unlinkat(dirfd, temporary, 0);
+    return FALSE;
+}
+
 gboolean
 lab_file_write(int dirfd, const char *name, const void *data, gssize length, mode_t mode,
                GError **error)
 {
-    g_autofree char *temporary = temporary_name(name);
-    LAB_AUTO_FD fd = -1;
+    g_autofree char *temporary = NULL;
+    LAB_AUTO_FD fd = lab_file_begin(dirfd, name, mode, &temporary, error);
+    gboolean whole;
 
-    fd = openat(dirfd, temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, mode);
     if (fd < 0)
-        return lab_error_set_errno(error, errno, "creating '%s'", name);
-    if (!lab_fd_write_all(fd, data, length < 0 ? strlen(data) : (gsize)length, error) ||
-        !commit_temporary(dirfd, fd, temporary, name, error)) {
-        unlinkat(dirfd, temporary, 0);
+        return FALSE;
+    whole = lab_fd_write_all(fd, data, length < 0 ? strlen(data) : (gsize)length, error);
+    if (!lab_file_end(dirfd, fd, temporary, name, whole, error)) {
         g_prefix_error(error, "'%s': ", name);
         return FALSE;
     }
@@ -190,7 +213,7 @@ lab_file_write(int dirfd, const char *name, const void *data, gssize length, mod
 char *
 lab_file_read(int dirfd, const char *name, gsize max_bytes, gsize *length, GError **error)
 {
-    g_autoptr(GByteArray) bytes = g_byte_array_new();
+    g_autoptr(GByteArray) bytes = NULL;
     LAB_AUTO_FD fd = openat(dirfd, name, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
     struct stat st;
     guint8 buffer[65536];
@@ -205,6 +228,7 @@ lab_file_read(int dirfd, const char *name, gsize max_bytes, gsize *length, GErro
         g_set_error(error, LAB_DATA_ERROR, LAB_ERROR_FAILED, "'%s' is not a regular file", name);
         return NULL;
     }
+    bytes = g_byte_array_sized_new((guint)CLAMP(st.st_size + 1, 1, 65536));
     for (;;) {
         ssize_t n = read(fd, buffer, sizeof buffer);
 

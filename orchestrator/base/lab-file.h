@@ -30,6 +30,13 @@ gboolean lab_file_exists(int dirfd, const char *path);
 gboolean lab_file_write(int dirfd, const char *name, const void *data, gssize length, mode_t mode,
                         GError **error);
 
+/* The same in pieces: lab_file_begin() opens a temporary file (-1 on failure) and sets *temporary
+ * (g_free); lab_file_end() gives it its name, or removes it when 'whole' is FALSE, which sets no
+ * error. The caller closes. */
+int lab_file_begin(int dirfd, const char *name, mode_t mode, char **temporary, GError **error);
+gboolean lab_file_end(int dirfd, int fd, const char *temporary, const char *name, gboolean whole,
+                      GError **error);
+
 /* Reads a whole regular file of at most 'max_bytes'; appends a NUL byte that *length does not
  * count. Larger: LAB_DATA_ERROR/LIMIT; absent: LAB_INFRA_ERROR/NOT_FOUND. Free with g_free. */
 char *lab_file_read(int dirfd, const char *name, gsize max_bytes, gsize *length, GError **error);

@@ -51,7 +51,16 @@ lab_text_clean(const char *text, gssize length, gboolean keep_newlines)
     GString *out = g_string_sized_new(size);
 
     for (gsize i = 0; i < size;) {
-        gunichar c = g_utf8_get_char_validated(text + i, (gssize)(size - i));
+        gsize plain = i;
+        gunichar c;
+
+        while (plain < size && text[plain] >= 0x20 && text[plain] <= 0x7e)
+            plain++;
+        g_string_append_len(out, text + i, (gssize)(plain - i));
+        i = plain;
+        if (i == size)
+            break;
+        c = g_utf8_get_char_validated(text + i, (gssize)(size - i));
 
         if (c == (gunichar)-1 || c == (gunichar)-2) {
             g_string_append(out, "\xef\xbf\xbd");
