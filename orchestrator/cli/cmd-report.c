@@ -83,6 +83,33 @@ write_pages(const LabReport *report, const LabReportFormat *format, const char *
     return TRUE;
 }
 
+/* Large reports go to 'fd' piece by piece. */
+static gboolean
+write_to_fd(LabReport *report, const LabReportFormat *format, int fd, GError **error)
+{
+    g_autoptr(GString) text = g_string_new(NULL);
+
+    report->fd = fd;
+    return format->write(report, text, error) && lab_fd_write_all(fd, text->str, text->len, error);
+}
+
+static gboolean
+write_to_file(LabReport *report, const LabReportFormat *format, const char *output, GError **error)
+{
+    g_autofree char *temporary = NULL;
+    LAB_AUTO_FD fd = lab_file_begin(AT_FDCWD, output, 0600, &temporary, error);
+    gboolean whole;
+
+    if (fd < 0)
+        return FALSE;
+    whole = write_to_fd(report, format, fd, error) && write_pages(report, format, output, error);
+    if (!lab_file_end(AT_FDCWD, fd, temporary, output, whole, error)) {
+        g_prefix_error(error, "'%s': ", output);
+        return FALSE;
+    }
+    return TRUE;
+}
+
 static int
 cmd_report(LabCli *cli, GError **error)
 {
@@ -91,7 +118,7 @@ cmd_report(LabCli *cli, GError **error)
     g_autoptr(LabRun) run = lab_run_open(cli->paths->data, cli->args[0], error);
     double confidence = LAB_ANALYSIS_CONFIDENCE;
     g_autoptr(LabReport) report = NULL;
-    g_autoptr(GString) text = g_string_new(NULL);
+    gboolean written;
 
     if (!run || !lab_confidence_parse(lab_cli_string(cli, "confidence"), &confidence, error))
         return LAB_EXIT_CONFIG;
@@ -104,16 +131,9 @@ cmd_report(LabCli *cli, GError **error)
         settle_links(report, output);
         report->stem = stem_of(output);
     }
-    if (!format->write(report, text, error))
-        return LAB_EXIT_INFRA;
-    if (output) {
-        if (!write_pages(report, format, output, error) ||
-            !lab_file_write(AT_FDCWD, output, text->str, (gssize)text->len, 0600, error))
-            return LAB_EXIT_INFRA;
-    } else if (!lab_fd_write_all(STDOUT_FILENO, text->str, text->len, error)) {
-        return LAB_EXIT_INFRA;
-    }
-    return LAB_EXIT_OK;
+    written = output ? write_to_file(report, format, output, error)
+                     : write_to_fd(report, format, STDOUT_FILENO, error);
+    return written ? LAB_EXIT_OK : LAB_EXIT_INFRA;
 }
 
 const LabVerb lab_verb_report = {

@@ -2,8 +2,14 @@
 /* JSON for programs: reports/schema/report.schema.json. Paths are absolute. */
 #include "lab-report.h"
 
+#include <fcntl.h>
+#include <math.h>
+#include <string.h>
+
 #include "lab-error.h"
+#include "lab-file.h"
 #include "lab-json.h"
+#include "lab-log.h"
 
 extern const LabReportFormat lab_report_format_json;
 
@@ -24,7 +30,7 @@ dump_to_json(const LabReport *report, const LabReportCell *cell, const json_t *r
     const char *file = lab_json_string(dump, "path");
     g_autofree char *directory = lab_run_cell_directory(report->run, cell->cell);
     g_autofree char *path = file ? g_build_filename(directory, file, NULL) : NULL;
-    gboolean gone = lab_report_dump_is_gone(cell, dump);
+    gboolean gone = lab_report_dump_is_gone(report, cell, dump);
     json_t *out = json_object();
 
     for (gsize i = 0; i < G_N_ELEMENTS(keys); i++)
@@ -38,15 +44,32 @@ static json_t *
 evidence_to_json(const LabReport *report, const LabReportCell *cell)
 {
     g_autofree char *directory = lab_run_cell_directory(report->run, cell->cell);
+    guint there = lab_report_evidence(report, cell);
     json_t *out = json_object();
 
     for (guint i = 0; i < lab_n_evidence_files; i++) {
         g_autofree char *path = g_build_filename(directory, lab_evidence_files[i].name, NULL);
 
-        if (cell->evidence & (1u << i))
+        if (there & (1u << i))
             json_object_set_new(out, lab_evidence_files[i].name, lab_json_text(path));
     }
     return out;
+}
+
+/* What the cell is; the keys that the long and the short form share. */
+static json_t *
+cell_head(const LabReportCell *cell, const char *title)
+{
+    const char *outcome =
+        cell->brief->state == LAB_STATE_RAN ? lab_outcome_name(cell->brief->outcome) : NULL;
+
+    return json_pack("{s:s, s:o, s:o, s:o, s:o, s:i, s:b, s:s, s:o, s:o}", "id", cell->cell->id,
+                     "kernel", lab_json_text(cell->cell->kernel), "release",
+                     lab_json_text(cell->cell->release), "recipe",
+                     lab_json_text(cell->cell->recipe), "variant",
+                     lab_json_text(cell->cell->variant), "repetition", cell->cell->repetition,
+                     "baseline", cell->baseline, "state", lab_state_name(cell->brief->state),
+                     "outcome", lab_json_text(outcome), "title", lab_json_text(title));
 }
 
 static json_t *
@@ -57,22 +80,75 @@ cell_to_json(const LabReport *report, const LabReportCell *cell)
                                        "crash",   "phases",           "started"};
     g_autoptr(json_t) result = lab_report_cell_result(report, cell);
     json_t *crash = lab_json_member(result, "crash");
-    const char *title = lab_json_string(crash, "title");
-    const char *outcome =
-        cell->brief->state == LAB_STATE_RAN ? lab_outcome_name(cell->brief->outcome) : NULL;
-    json_t *out = json_pack(
-        "{s:s, s:o, s:o, s:o, s:o, s:i, s:b, s:s, s:o, s:o}", "id", cell->cell->id, "kernel",
-        lab_json_text(cell->cell->kernel), "release", lab_json_text(cell->cell->release), "recipe",
-        lab_json_text(cell->cell->recipe), "variant", lab_json_text(cell->cell->variant),
-        "repetition", cell->cell->repetition, "baseline", cell->baseline, "state",
-        lab_state_name(cell->brief->state), "outcome", lab_json_text(outcome), "title",
-        lab_json_text(title));
+    json_t *out = cell_head(cell, lab_json_string(crash, "title"));
 
     for (gsize i = 0; i < G_N_ELEMENTS(keys); i++)
         copy(out, keys[i], result);
     json_object_set_new(out, "unexpected", json_boolean(lab_brief_is_unexpected(cell->brief)));
     json_object_set_new(out, "dump", dump_to_json(report, cell, result));
     json_object_set_new(out, "evidence", evidence_to_json(report, cell));
+    return out;
+}
+
+static json_t *
+clean_text(const char *text)
+{
+    g_autofree char *clean = text ? lab_text_clean(text, -1, FALSE) : NULL;
+
+    return lab_json_text(clean);
+}
+
+static json_t *
+time_to_json(gboolean ran, gint64 ms)
+{
+    return ran && ms >= 0 ? json_integer(ms) : json_null();
+}
+
+static json_t *
+metrics_to_json(const LabObservation *observation)
+{
+    json_t *out = json_object();
+
+    for (guint i = 0; i < observation->n_metrics; i++) {
+        const LabMetric *one = &observation->metrics[i];
+        g_autofree char *name = lab_text_clean(one->name, -1, FALSE);
+        gboolean whole = !(fabs(one->value - round(one->value)) > 0) && fabs(one->value) < 1e15;
+
+        json_object_set_new(out, name,
+                            whole ? json_integer((json_int_t)one->value) : json_real(one->value));
+    }
+    return out;
+}
+
+/* Of the many cells of a large run: what is known without a look at their result.json. */
+static json_t *
+short_cell_to_json(const LabReport *report, const LabReportCell *cell)
+{
+    const LabBrief *brief = cell->brief;
+    gboolean ran = brief->state == LAB_STATE_RAN;
+    g_autofree char *title = brief->title ? lab_text_clean(brief->title, -1, FALSE) : NULL;
+    g_autofree char *directory = lab_run_cell_directory(report->run, cell->cell);
+    g_autofree char *vmcore = g_build_filename(directory, "vmcore", NULL);
+    gboolean there = brief->dump_method && lab_file_exists(AT_FDCWD, vmcore);
+    json_t *out = cell_head(cell, title);
+
+    json_object_set_new(out, "short", json_true());
+    json_object_set_new(out, "why", clean_text(brief->why));
+    json_object_set_new(out, "expected",
+                        brief->expected == LAB_EXPECTED_UNKNOWN
+                            ? json_null()
+                            : json_boolean(brief->expected == LAB_EXPECTED_YES));
+    json_object_set_new(out, "unexpected", json_boolean(lab_brief_is_unexpected(brief)));
+    json_object_set_new(out, "survived", json_boolean(brief->survived));
+    json_object_set_new(out, "duration_ms", time_to_json(ran, brief->duration_ms));
+    json_object_set_new(out, "boot_ms", time_to_json(ran, brief->boot_ms));
+    json_object_set_new(out, "time_to_crash_ms", time_to_json(ran, brief->time_to_crash_ms));
+    json_object_set_new(out, "metrics", metrics_to_json(cell->observation));
+    json_object_set_new(out, "dump",
+                        json_pack("{s:o, s:n, s:n, s:n, s:o, s:b}", "method",
+                                  clean_text(brief->dump_method), "size_bytes", "duration_ms",
+                                  "why_not", "path", there ? lab_json_text(vmcore) : json_null(),
+                                  "removed", brief->dump_method && !there));
     return out;
 }
 
@@ -122,38 +198,88 @@ counts_to_json(const LabReport *report)
     return out;
 }
 
+/* --- text: cell by cell, as 100 000 of them are too many for the memory --- */
+
+typedef struct {
+    GString *out;
+    const char *indent; /* after each newline */
+} Text;
+
+static int
+append_indented(const char *bytes, size_t size, void *data)
+{
+    const Text *text = data;
+    const char *end = bytes + size;
+
+    while (bytes < end) {
+        const char *newline = memchr(bytes, '\n', (gsize)(end - bytes));
+        const char *next = newline ? newline + 1 : end;
+
+        g_string_append_len(text->out, bytes, next - bytes);
+        if (newline)
+            g_string_append(text->out, text->indent);
+        bytes = next;
+    }
+    return 0;
+}
+
+static gboolean
+put(GString *out, const json_t *value, const char *indent, GError **error)
+{
+    Text text = {out, indent};
+
+    if (value && json_dump_callback(value, append_indented, &text, JSON_INDENT(2)) == 0)
+        return TRUE;
+    g_set_error(error, LAB_INFRA_ERROR, LAB_ERROR_FAILED, "the report is no valid JSON");
+    return FALSE;
+}
+
+static gboolean
+put_cells(const LabReport *report, GString *out, GError **error)
+{
+    g_string_append(out, ",\n  \"cells\": [");
+    for (guint i = 0; i < report->cells->len; i++) {
+        const LabReportCell *cell = report->cells->pdata[i];
+        g_autoptr(json_t) json = cell->page == 0 ? cell_to_json(report, cell)
+                                                 : short_cell_to_json(report, cell);
+
+        g_string_append(out, i ? ",\n    " : "\n    ");
+        if (!put(out, json, "    ", error) || !lab_report_drain(report, out, error))
+            return FALSE;
+    }
+    g_string_append(out, report->cells->len ? "\n  ]," : "],");
+    return TRUE;
+}
+
 static gboolean
 write_json(const LabReport *report, GString *out, GError **error)
 {
-    g_autoptr(json_t) root = NULL;
-    json_t *cells = json_array();
+    g_autoptr(json_t) head = NULL;
+    g_autoptr(json_t) tail = NULL;
     g_autofree char *rule = lab_analysis_rule(report->analysis);
     json_t *host = lab_json_member(lab_run_info(report->run), "host");
-    char *text;
+    gsize brace;
 
-    root = json_pack(
+    head = json_pack(
         "{s:i, s:s, s:o, s:s, s:o, s:s, s:s, s:o, s:o}", "schema_version", LAB_REPORT_SCHEMA, "run",
         lab_run_id(report->run), "title", lab_json_text(lab_run_title(report->run)), "created",
         lab_run_created(report->run), "directory", lab_json_text(lab_run_directory(report->run)),
         "kreglab", KREGLAB_VERSION, "rule", rule, "baseline_kernel",
         lab_json_text(report->analysis->baseline_kernel), "counts", counts_to_json(report));
-    for (guint i = 0; i < report->cells->len; i++)
-        json_array_append_new(cells, cell_to_json(report, report->cells->pdata[i]));
-    json_object_set_new(root, "cells", cells);
-    json_object_set_new(root, "crashes", crashes_to_json(report));
-    json_object_set_new(root, "confidence", json_real(report->analysis->confidence));
-    json_object_set_new(root, "comparisons", lab_analysis_to_json(report->analysis));
-    json_object_set_new(root, "environment",
-                        json_pack("{s:o, s:O}", "host", host ? json_incref(host) : json_object(),
-                                  "facts", report->facts));
-    text = json_dumps(root, JSON_INDENT(2));
-    if (!text) {
-        g_set_error(error, LAB_INFRA_ERROR, LAB_ERROR_FAILED, "the report is no valid JSON");
+    if (!put(out, head, "", error))
         return FALSE;
-    }
-    g_string_append(out, text);
+    g_string_truncate(out, out->len - strlen("\n}"));
+    if (!put_cells(report, out, error))
+        return FALSE;
+    tail = json_pack("{s:o, s:f, s:o, s:{s:o, s:O}}", "crashes", crashes_to_json(report),
+                     "confidence", report->analysis->confidence, "comparisons",
+                     lab_analysis_to_json(report->analysis), "environment", "host",
+                     host ? json_incref(host) : json_object(), "facts", report->facts);
+    brace = out->len;
+    if (!put(out, tail, "", error))
+        return FALSE;
+    g_string_erase(out, (gssize)brace, 1);
     g_string_append_c(out, '\n');
-    free(text);
     return TRUE;
 }
 

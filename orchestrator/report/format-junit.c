@@ -57,9 +57,10 @@ static void
 put_files(const LabReport *report, GString *out, const LabReportCell *cell)
 {
     g_autofree char *directory = lab_run_cell_directory(report->run, cell->cell);
+    guint there = lab_report_evidence(report, cell);
 
     for (guint i = 0; i < lab_n_evidence_files; i++)
-        if (cell->evidence & (1u << i))
+        if (there & (1u << i))
             lab_html(out, "[[ATTACHMENT|%s/%s]]\n", directory, lab_evidence_files[i].name);
 }
 

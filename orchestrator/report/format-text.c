@@ -189,7 +189,7 @@ put_matrix(const LabReport *report, GString *out)
 }
 
 static void
-put_dump(const LabReportCell *cell, const json_t *result, GString *out)
+put_dump(const LabReport *report, const LabReportCell *cell, const json_t *result, GString *out)
 {
     const json_t *dump = lab_json_member(result, "dump");
     const char *method = lab_json_string(dump, "method");
@@ -198,9 +198,9 @@ put_dump(const LabReportCell *cell, const json_t *result, GString *out)
     g_autofree char *time = lab_report_time(lab_json_int(dump, "duration_ms", -1));
 
     if (method)
-        g_string_append_printf(out, "; dump by %s, %s in %s%s", method, size, time,
-                               lab_report_dump_is_gone(cell, dump) ? ", removed by keep policy"
-                                                                   : "");
+        g_string_append_printf(
+            out, "; dump by %s, %s in %s%s", method, size, time,
+            lab_report_dump_is_gone(report, cell, dump) ? ", removed by keep policy" : "");
     if (why_not)
         g_string_append_printf(out, "; no kdump: %s", why_not);
 }
@@ -233,7 +233,7 @@ put_cells(const LabReport *report, GString *out)
             g_string_append_printf(line, ": %s", title);
         else if (cell->brief->why)
             g_string_append_printf(line, ": %s", cell->brief->why);
-        put_dump(cell, result, line);
+        put_dump(report, cell, result, line);
         g_string_append_printf(out, "  %s  ", cell->cell->id);
         put(report, out, word, word, 13);
         if (lab_brief_is_unexpected(cell->brief))

@@ -116,7 +116,7 @@ lab_html_crash(const json_t *crash, GString *out)
 }
 
 static void
-put_dump(const LabReportCell *cell, const json_t *dump, GString *out)
+put_dump(const LabReport *report, const LabReportCell *cell, const json_t *dump, GString *out)
 {
     const json_t *check = lab_json_member(dump, "check");
     const char *method = lab_json_string(dump, "method");
@@ -134,7 +134,7 @@ put_dump(const LabReportCell *cell, const json_t *dump, GString *out)
     put_fact(out, "detail", lab_json_string(dump, "detail"));
     if (lab_json_bool(dump, "capture_kernel_state", FALSE))
         put_fact(out, "holds", "the capture kernel's state");
-    if (lab_report_dump_is_gone(cell, dump))
+    if (lab_report_dump_is_gone(report, cell, dump))
         put_fact(out, "kept", "no: removed by keep policy");
     put_fact(out, "makedumpfile", lab_json_string(check, "makedumpfile"));
     put_fact(out, "crash(8)", lab_json_string(check, "crash"));
@@ -263,7 +263,7 @@ put_details(const LabReport *report, const LabReportCell *cell, GString *out)
     lab_html_evidence(report, cell, TRUE, out);
     g_string_append(out, "</dd>\n</dl></div>\n");
     lab_html_crash(lab_json_member(result, "crash"), out);
-    put_dump(cell, lab_json_member(result, "dump"), out);
+    put_dump(report, cell, lab_json_member(result, "dump"), out);
     put_values("Measured", lab_json_member(result, "metrics"), out);
     put_values("vmstat, change", lab_json_member(result, "vmstat"), out);
     put_setup(lab_json_member(result, "setup"), out);

@@ -65,11 +65,12 @@ lab_html_evidence(const LabReport *report, const LabReportCell *cell, gboolean a
 {
     g_autofree char *path = lab_run_cell_path(cell->cell);
     g_autofree char *prefix = g_uri_escape_string(report->links, "/", FALSE);
+    guint there = lab_report_evidence(report, cell);
 
     for (guint i = 0; i < lab_n_evidence_files; i++) {
         const LabEvidenceFile *file = &lab_evidence_files[i];
 
-        if (!(cell->evidence & (1u << i)) || (!all && i > 1))
+        if (!(there & (1u << i)) || (!all && i > 1))
             continue;
         lab_html(out, "<a href=\"%s%s/%s\">%s</a> ", prefix, path, file->name, file->label);
     }

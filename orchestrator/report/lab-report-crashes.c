@@ -206,9 +206,3 @@ lab_report_harmless(const char *place)
 {
     return strcmp(place, "after") == 0 ? "follows from it" : "harmless by itself";
 }
-
-gboolean
-lab_report_dump_is_gone(const LabReportCell *cell, const json_t *dump)
-{
-    return cell->dump_removed || (lab_json_string(dump, "path") && !cell->has_dump);
-}

@@ -10,7 +10,8 @@
 #include "lab-json.h"
 #include "lab-log.h"
 
-#define FACTS_MAX 1000u
+#define FACTS_MAX   1000u
+#define DRAIN_BYTES (1u << 20)
 
 const LabEvidenceFile lab_evidence_files[] = {
     {"console.log", "console"}, {"vmcore", "vmcore"},          {"vmcore.dmesg.txt", "vmcore dmesg"},
@@ -73,11 +74,11 @@ add_row(GPtrArray *rows, const LabRunCell *cell, gboolean baseline)
     g_ptr_array_insert(rows, (gint)after, row);
 }
 
-static guint
-find_evidence(LabRun *run, const LabRunCell *cell)
+guint
+lab_report_evidence(const LabReport *report, const LabReportCell *cell)
 {
-    g_autofree char *path = lab_run_cell_path(cell);
-    LAB_AUTO_FD fd = openat(lab_run_fd(run), path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+    g_autofree char *path = lab_run_cell_path(cell->cell);
+    LAB_AUTO_FD fd = openat(lab_run_fd(report->run), path, O_PATH | O_DIRECTORY | O_CLOEXEC);
     guint found = 0;
 
     for (guint i = 0; i < lab_n_evidence_files && fd >= 0; i++)
@@ -86,13 +87,14 @@ find_evidence(LabRun *run, const LabRunCell *cell)
     return found;
 }
 
-static gboolean
-has_dump(const LabReportCell *cell)
+gboolean
+lab_report_dump_is_gone(const LabReport *report, const LabReportCell *cell, const json_t *dump)
 {
-    for (guint i = 0; i < lab_n_evidence_files; i++)
-        if (strcmp(lab_evidence_files[i].name, "vmcore") == 0)
-            return (cell->evidence & (1u << i)) != 0;
-    return FALSE;
+    g_autofree char *directory = lab_run_cell_path(cell->cell);
+    g_autofree char *path = g_build_filename(directory, "vmcore", NULL);
+
+    return cell->dump_removed ||
+           (lab_json_string(dump, "path") && !lab_file_exists(lab_run_fd(report->run), path));
 }
 
 static void
@@ -108,6 +110,17 @@ count_cell(LabReport *report, const LabReportCell *cell)
     report->suspect += brief->state == LAB_STATE_RAN && brief->suspect;
     if (brief->state == LAB_STATE_RAN && brief->outcome <= LAB_OUTCOME_INCONCLUSIVE)
         report->outcomes[brief->outcome]++;
+}
+
+gboolean
+lab_report_drain(const LabReport *report, GString *out, GError **error)
+{
+    if (report->fd < 0 || out->len < DRAIN_BYTES)
+        return TRUE;
+    if (!lab_fd_write_all(report->fd, out->str, out->len, error))
+        return FALSE;
+    g_string_truncate(out, 0);
+    return TRUE;
 }
 
 /* Keeps of 'facts' what 'more' says too. */
@@ -177,6 +190,7 @@ lab_report_new(LabRun *run, const char *baseline_kernel, double confidence, GErr
 
     report->run = run;
     report->links = g_strdup("");
+    report->fd = -1;
     report->cells = g_ptr_array_new_with_free_func((GDestroyNotify)cell_free);
     report->kernels = g_ptr_array_new();
     report->rows = g_ptr_array_new_with_free_func(g_free);
@@ -199,10 +213,8 @@ lab_report_new(LabRun *run, const char *baseline_kernel, double confidence, GErr
         cell->observation = observations->pdata[i];
         cell->baseline = cell->observation->baseline;
         cell->brief = g_steal_pointer(&briefs->pdata[i]);
-        cell->evidence = find_evidence(run, cell->cell);
         done = g_hash_table_lookup(journal, cell->cell->id);
         cell->dump_removed = done && done->dump_removed;
-        cell->has_dump = has_dump(cell);
         g_ptr_array_add(report->cells, cell);
         add_once(report->kernels, cell->cell->kernel);
         add_row(report->rows, cell->cell, cell->baseline);
@@ -214,37 +226,51 @@ lab_report_new(LabRun *run, const char *baseline_kernel, double confidence, GErr
     return g_steal_pointer(&report);
 }
 
-/* Guest text in a result: no control characters in what is shown. */
+static gboolean
+is_plain(const char *text, gsize length)
+{
+    for (gsize i = 0; i < length; i++)
+        if (text[i] < 0x20 || text[i] > 0x7e)
+            return FALSE;
+    return TRUE;
+}
+
+static json_t *cleaned(json_t *value);
+
+static json_t *
+cleaned_object(json_t *object)
+{
+    json_t *out = json_object();
+    const char *name;
+    json_t *member;
+
+    json_object_foreach (object, name, member) {
+        g_autofree char *clean = is_plain(name, strlen(name)) ? NULL : lab_text_clean(name, -1, 0);
+
+        json_object_set_new(out, clean ? clean : name, cleaned(member));
+    }
+    return out;
+}
+
+/* Guest text in a result: no control characters in what is shown. Changes 'value', which is the
+ * caller's own; a new reference. */
 static json_t *
 cleaned(json_t *value)
 {
-    const char *name;
     json_t *member;
     size_t index;
 
-    if (json_is_string(value)) {
+    if (json_is_string(value) && !is_plain(json_string_value(value), json_string_length(value))) {
         g_autofree char *text =
             lab_text_clean(json_string_value(value), (gssize)json_string_length(value), FALSE);
 
         return json_string(text);
     }
-    if (json_is_array(value)) {
-        json_t *array = json_array();
-
+    if (json_is_object(value))
+        return cleaned_object(value);
+    if (json_is_array(value))
         json_array_foreach (value, index, member)
-            json_array_append_new(array, cleaned(member));
-        return array;
-    }
-    if (json_is_object(value)) {
-        json_t *object = json_object();
-
-        json_object_foreach (value, name, member) {
-            g_autofree char *clean = lab_text_clean(name, -1, FALSE);
-
-            json_object_set_new(object, clean, cleaned(member));
-        }
-        return object;
-    }
+            json_array_set_new(value, index, cleaned(member));
     return json_incref(value);
 }
 

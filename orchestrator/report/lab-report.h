@@ -21,8 +21,6 @@ typedef struct {
     LabBrief *brief;
     gboolean baseline;
     gboolean dump_removed; /* kept once per signature: this one is gone */
-    gboolean has_dump;     /* the file is there */
-    guint evidence;        /* LabEvidenceFile bits of the files that are there */
     int page; /* of its details in HTML: 0 the report itself, 1… beside it; -1: it has none */
 } LabReportCell;
 
@@ -71,6 +69,7 @@ typedef struct {
     gboolean color;                               /* text: escape sequences are welcome */
     guint pages;                                  /* beside the HTML report */
     char *stem;  /* of the names of those pages, "report-cells"; NULL: they are not written */
+    int fd;      /* lab_report_drain() writes to it; -1: what is written is kept in memory */
     char *links; /* what stands before "cells/…" in a link: "" or an absolute directory + "/" */
 } LabReport;
 
@@ -80,6 +79,8 @@ lab_report_new(LabRun *run, const char *baseline_kernel, double confidence, GErr
 void lab_report_free(LabReport *report);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(LabReport, lab_report_free)
 
+/* Which files the cell has: bits by the index in lab_evidence_files. Looks at the disk. */
+guint lab_report_evidence(const LabReport *report, const LabReportCell *cell);
 /* The cell's result.json, cleaned of control characters; NULL: missing. New reference. */
 json_t *lab_report_cell_result(const LabReport *report, const LabReportCell *cell);
 /* The cells of a kernel (of report->kernels) and a row (of report->rows); appends borrowed
@@ -124,7 +125,11 @@ const char *lab_report_place(const json_t *crash, const json_t *one);
 /* What a harmless report of that place is to the cause. Static. */
 const char *lab_report_harmless(const char *place);
 /* The result names a dump that is there no more. */
-gboolean lab_report_dump_is_gone(const LabReportCell *cell, const json_t *dump);
+gboolean
+lab_report_dump_is_gone(const LabReport *report, const LabReportCell *cell, const json_t *dump);
+
+/* Formats call it between pieces: what 'out' holds goes to report->fd once it is large. */
+gboolean lab_report_drain(const LabReport *report, GString *out, GError **error);
 
 /* Below: between the files of the room. */
 GPtrArray *lab_report_find_crashes(const LabReport *report);

@@ -31,4 +31,20 @@ cp "$T/cut" "$cache"
 is "a cache that is cut off" "$("$KREGLAB" show --json "$run" | jq -c '[.cells[].outcome]')" '[null,"crash","crash","crash"]'
 head -c 5000 /dev/urandom >"$cache"
 is "rubbish" "$("$KREGLAB" show --json "$run" | jq -c '[.cells[].outcome]')" '[null,"crash","crash","crash"]'
+
+# Of a run of more than 400 cells the JSON report has the passes in short, from the cache.
+large=$("$MAKE_RECORDED_RUN" --logs "$SOURCE_ROOT/tests/golden/crash" --cells 500 "$KREGLAB_DATA")
+"$KREGLAB" report "$large" --output "$T/large.json"
+is "a large report fits the schema" "$(status "$SOURCE_ROOT/tests/cli/check-schema" report "$T/large.json")" 0
+is "it has all cells" "$(jq '.cells | length' "$T/large.json")" 500
+is "those that passed as expected in short, the others whole" \
+    "$(jq -c '[.cells[] | (.short == true) == (.outcome == "pass" and (.unexpected | not))] | unique' "$T/large.json")" '[true]'
+id=$(jq -r '[.cells[] | select(.short)][0].id' "$T/large.json")
+keys='{state, outcome, expected, survived, duration_ms, boot_ms, time_to_crash_ms, why, metrics}'
+is "the short form says what result.json says" \
+    "$(jq -cS ".cells[] | select(.id == \"$id\") | $keys" "$T/large.json")" \
+    "$(jq -cS "$keys" "$KREGLAB_DATA/runs/$large/cells/$id/result.json")"
+"$KREGLAB" report "$large" -f json >"$T/printed.json"
+ok "$(cmp -s "$T/large.json" "$T/printed.json"; echo $?)" "printed, it is the same"
+is "no temporary file is left" "$(find "$T" -maxdepth 1 -name '.*.tmp' | wc -l)" 0
 finish
