@@ -584,11 +584,11 @@ crash_and_dump(const LabKernel *kernel, const char *method)
         g_assert_cmpstr(lab_json_string(answer->json, "method"), ==, method);
     assert_answer(answer, 0);
     panicked = g_get_monotonic_time();
-    assert_answer(vm_ask(vm,
-                         json_pack("{s:s, s:s, s:[s]}", "verb", "builtin", "name", "sysrq-panic",
-                                   "args", "cpu=1"),
-                         NULL, 0),
-                  0);
+    /* No answer is waited for: on a busy host the panic overtakes it. */
+    vm_send(
+        vm,
+        json_pack("{s:s, s:s, s:[s]}", "verb", "builtin", "name", "sysrq-panic", "args", "cpu=1"),
+        NULL, 0);
     receive_dump(vm, fd);
     g_test_message("%s: panic to the last byte: %.1f s", kernel->release,
                    (double)(g_get_monotonic_time() - panicked) / 1e6);
