@@ -106,6 +106,10 @@ read_side(LabRun *run, const LabGroup *group, Side *side)
         }
         if (!result)
             continue;
+        if (one->state != LAB_STATE_RAN) { /* the lab's failure says nothing of the kernel */
+            json_decref(result);
+            continue;
+        }
         g_ptr_array_add(side->results, result);
         read_warnings(side, directory, result);
     }
@@ -296,16 +300,86 @@ memory_kb(const json_t *result)
 
 /* --- changelog --- */
 
-/* Functions of the crash's stack, the one to blame first. */
-static GPtrArray *
-stack_functions(const Side *a, const Side *b)
+/* What an entry may name: a function of the stack, or the file that the report says. */
+typedef struct {
+    char *name;
+    char *words[3]; /* ways to write it; NULL: no more */
+} Name;
+
+static void
+name_free(Name *name)
 {
-    GPtrArray *names = g_ptr_array_new();
+    g_free(name->name);
+    for (gsize i = 0; i < G_N_ELEMENTS(name->words); i++)
+        g_free(name->words[i]);
+    g_free(name);
+}
+
+static Name *
+function_name(const char *function)
+{
+    Name *name = g_new0(Name, 1);
+
+    name->name = g_strdup(function);
+    name->words[0] = g_strdup(function);
+    return name;
+}
+
+/* "/build/linux-X/mm/slub.c:3912" -> "mm/slub.c": some distributions build with whole paths. */
+static char *
+source_path(const char *source)
+{
+    static const char *const tops[] = {"arch", "block",    "crypto",   "drivers", "fs",  "include",
+                                       "init", "ipc",      "io_uring", "kernel",  "lib", "mm",
+                                       "net",  "security", "sound",    "virt"};
+    const char *colon = strchr(source, ':');
+    g_autofree char *path = g_strndup(source, colon ? (gsize)(colon - source) : strlen(source));
+    const char *first = NULL;
+
+    for (gsize i = 0; (*path == '/' || *path == '.') && i < G_N_ELEMENTS(tops); i++) {
+        g_autofree char *top = g_strconcat("/", tops[i], "/", NULL);
+        const char *at = strstr(path, top);
+
+        if (at && (!first || at + 1 < first))
+            first = at + 1;
+    }
+    return g_strdup(first ? first : path);
+}
+
+/* "mm/huge_memory.c:123" is also "mm/huge_memory: fix …", "huge_memory.c", "mm: huge_memory: fix
+ * …". NULL: no file of a directory. */
+static Name *
+file_name(const char *source)
+{
+    g_autofree char *path = source_path(source);
+    g_autofree char *directory = g_path_get_dirname(path);
+    g_autofree char *in = g_path_get_basename(directory);
+    g_autofree char *base = g_path_get_basename(path);
+    const char *dot = strrchr(base, '.');
+    Name *name;
+
+    if (!dot || dot == base || !strchr(path, '/'))
+        return NULL;
+    name = g_new0(Name, 1);
+    name->words[0] = g_strndup(path, strlen(path) - strlen(dot));
+    name->words[1] = g_strdup(base);
+    name->words[2] = g_strdup_printf("%s: %.*s:", in, (int)(dot - base), base);
+    name->name = g_steal_pointer(&path);
+    return name;
+}
+
+/* What the crash names: the function on top of the stack, the file, the other functions. */
+static GPtrArray *
+stack_names(const Side *a, const Side *b)
+{
+    GPtrArray *names = g_ptr_array_new_with_free_func((GDestroyNotify)name_free);
     const Side *const sides[] = {b, a};
 
     for (gsize s = 0; s < G_N_ELEMENTS(sides); s++)
         for (guint i = 0; i < sides[s]->results->len && names->len == 0; i++) {
             const json_t *crash = lab_json_member(sides[s]->results->pdata[i], "crash");
+            const char *source = lab_json_string(lab_json_member(crash, "attributes"), "source");
+            Name *file = source ? file_name(source) : NULL;
             json_t *frame;
             size_t n;
 
@@ -313,8 +387,10 @@ stack_functions(const Side *a, const Side *b)
                 const char *function = lab_json_string(frame, "function");
 
                 if (function && lab_json_bool(frame, "reliable", FALSE))
-                    g_ptr_array_add(names, (gpointer)function);
+                    g_ptr_array_add(names, function_name(function));
             }
+            if (file)
+                g_ptr_array_insert(names, MIN(names->len, 1), file);
         }
     return names;
 }
@@ -336,9 +412,18 @@ has_word(const char *text, const char *word)
     return FALSE;
 }
 
-/* Which entries name a function of the stack: those of its top first. */
+static gboolean
+has_name(const char *text, const Name *name)
+{
+    for (gsize i = 0; i < G_N_ELEMENTS(name->words) && name->words[i]; i++)
+        if (has_word(text, name->words[i]))
+            return TRUE;
+    return FALSE;
+}
+
+/* Which entries name what the crash does: the top of its stack first. */
 static json_t *
-rank_changes(const GPtrArray *changes, const GPtrArray *functions, guint *total)
+rank_changes(const GPtrArray *changes, const GPtrArray *names, guint *total)
 {
     json_t *array = json_array();
     g_autoptr(GHashTable) told = g_hash_table_new(NULL, NULL);
@@ -346,19 +431,20 @@ rank_changes(const GPtrArray *changes, const GPtrArray *functions, guint *total)
     *total = 0;
     for (guint c = 0; c < changes->len; c++)
         *total += ((const LabChange *)changes->pdata[c])->items->len;
-    for (guint f = 0; f < functions->len; f++)
+    for (guint f = 0; f < names->len; f++)
         for (guint c = 0; c < changes->len; c++) {
             const LabChange *change = changes->pdata[c];
+            const Name *name = names->pdata[f];
 
             for (guint i = 0; i < change->items->len; i++) {
                 const char *item = change->items->pdata[i];
 
-                if (json_array_size(array) < MAX_CHANGES && has_word(item, functions->pdata[f]) &&
+                if (json_array_size(array) < MAX_CHANGES && has_name(item, name) &&
                     g_hash_table_add(told, (gpointer)item))
                     json_array_append_new(array, json_pack("{s:o, s:o, s:o}", "version",
                                                            lab_json_text(change->version), "item",
                                                            lab_json_text(item), "names",
-                                                           lab_json_text(functions->pdata[f])));
+                                                           lab_json_text(name->name)));
             }
         }
     return array;
@@ -367,7 +453,7 @@ rank_changes(const GPtrArray *changes, const GPtrArray *functions, guint *total)
 static json_t *
 changelog_json(const Side *a, const Side *b, json_t *missing)
 {
-    g_autoptr(GPtrArray) functions = stack_functions(a, b);
+    g_autoptr(GPtrArray) names = stack_names(a, b);
     g_autoptr(GPtrArray) changes = g_ptr_array_new();
     g_autoptr(GPtrArray) log = lab_changelog_load(b->kernel, NULL);
     gboolean backwards = FALSE;
@@ -385,7 +471,7 @@ changelog_json(const Side *a, const Side *b, json_t *missing)
             return json_null();
         }
     }
-    named = rank_changes(changes, functions, &total);
+    named = rank_changes(changes, names, &total);
     return json_pack("{s:b, s:i, s:o}", "backwards", backwards, "entries", (int)total, "named",
                      named);
 }
@@ -401,6 +487,9 @@ lab_beside(LabRun *baseline_run, LabRun *candidate_run, const LabComparison *com
     read_side(candidate_run, comparison->candidate, &b);
     if (a.options && b.options)
         json_object_set_new(json, "config", config_json(&a, &b));
+    else if (baseline_run == candidate_run &&
+             strcmp(comparison->baseline->kernel, comparison->candidate->kernel) == 0)
+        json_object_set_new(json, "config", json_array());
     else
         json_array_append_new(missing, json_string("a kernel's configuration"));
     json_object_set_new(
