@@ -273,7 +273,7 @@ write_json(const LabReport *report, GString *out, GError **error)
         return FALSE;
     tail = json_pack("{s:o, s:f, s:o, s:{s:o, s:O}}", "crashes", crashes_to_json(report),
                      "confidence", report->analysis->confidence, "comparisons",
-                     lab_analysis_to_json(report->analysis), "environment", "host",
+                     lab_report_comparisons_to_json(report), "environment", "host",
                      host ? json_incref(host) : json_object(), "facts", report->facts);
     brace = out->len;
     if (!put(out, tail, "", error))

@@ -61,6 +61,20 @@ is_difference(const LabComparison *one)
 }
 
 static void
+put_beside(const LabReport *report, GString *out, const LabComparison *one)
+{
+    g_autoptr(GPtrArray) lines = lab_report_beside_lines(report, one, TRUE);
+
+    for (guint i = 0; i < lines->len; i++) {
+        const LabReportBesideLine *line = lines->pdata[i];
+
+        g_string_append_printf(out, "  - %s: ", line->label);
+        put_words(out, line->text);
+        g_string_append_c(out, '\n');
+    }
+}
+
+static void
 put_verdicts(const LabReport *report, GString *out)
 {
     guint same = 0;
@@ -78,6 +92,7 @@ put_verdicts(const LabReport *report, GString *out)
         g_string_append_printf(out, "- **%s**: ", lab_verdict_name(one->verdict));
         put_words(out, one->sentence);
         g_string_append_c(out, '\n');
+        put_beside(report, out, one);
     }
     if (same)
         g_string_append_printf(out, "- no difference in %u of %u comparisons\n", same,

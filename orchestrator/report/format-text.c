@@ -96,6 +96,24 @@ is_difference(const LabComparison *comparison)
            comparison->verdict != LAB_VERDICT_STILL_SAME_CRASH;
 }
 
+/* What changed beside it, a line each: the other formats have it whole. */
+static void
+put_beside(const LabReport *report, GString *out, const LabComparison *one)
+{
+    const glong width = 80 - 4 - 14;
+    g_autoptr(GPtrArray) lines = lab_report_beside_lines(report, one, TRUE);
+
+    for (guint i = 0; i < lines->len; i++) {
+        const LabReportBesideLine *line = lines->pdata[i];
+        g_autofree char *clean = lab_text_clean(line->text, -1, FALSE);
+        gboolean fits = g_utf8_strlen(clean, -1) <= width;
+
+        g_string_append_printf(out, "    %-14s%.*s%s\n", line->label,
+                               (int)(g_utf8_offset_to_pointer(clean, fits ? 0 : width - 1) - clean),
+                               clean, fits ? clean : "…");
+    }
+}
+
 static void
 put_comparisons(const LabReport *report, GString *out, LabComparisonKind kind, const char *title)
 {
@@ -120,6 +138,8 @@ put_comparisons(const LabReport *report, GString *out, LabComparisonKind kind, c
             g_string_append_printf(out, "%*s", 25, "");
             put_wrapped(report, out, one->why, 25, 25);
         }
+        if (one->settled || one->leaning != LAB_VERDICT_INCONCLUSIVE)
+            put_beside(report, out, one);
     }
     if (same)
         g_string_append_printf(out, "  no difference in %u of %u comparisons\n", same, n);

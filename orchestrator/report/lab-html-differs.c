@@ -68,8 +68,25 @@ put_metrics(GString *out, const LabComparison *one)
     }
 }
 
+/* What changed beside the outcome. */
 static void
-put_row(GString *out, const LabComparison *one)
+put_beside(const LabReport *report, GString *out, const LabComparison *one)
+{
+    g_autoptr(GPtrArray) lines = lab_report_beside_lines(report, one, FALSE);
+
+    if (lines->len == 0)
+        return;
+    g_string_append(out, "<details><summary>What changed beside it</summary>\n<ul>\n");
+    for (guint i = 0; i < lines->len; i++) {
+        const LabReportBesideLine *line = lines->pdata[i];
+
+        lab_html(out, "<li><span class=\"dim\">%s:</span> %s</li>\n", line->label, line->text);
+    }
+    g_string_append(out, "</ul></details>");
+}
+
+static void
+put_row(const LabReport *report, GString *out, const LabComparison *one)
 {
     gboolean variants = one->kind == LAB_COMPARE_VARIANTS;
     const char *verdict = lab_verdict_name(one->verdict);
@@ -88,6 +105,7 @@ put_row(GString *out, const LabComparison *one)
     g_string_append(out, "</td><td>");
     put_metrics(out, one);
     lab_html(out, "<span class=\"dim\">%s</span>", one->why);
+    put_beside(report, out, one);
     g_string_append(out, "</td></tr>\n");
 }
 
@@ -138,7 +156,7 @@ put_table(const LabReport *report, GString *out, LabComparisonKind kind, gboolea
                 "<th scope=\"col\">Measured (medians)</th></tr></thead>\n<tbody>\n",
                 caption, caption);
         }
-        put_row(out, one);
+        put_row(report, out, one);
     }
     if (n)
         g_string_append(out, "</tbody>\n</table></div>\n");

@@ -33,6 +33,7 @@ lab_report_free(LabReport *report)
     if (!report)
         return;
     g_clear_pointer(&report->crashes, g_ptr_array_unref);
+    g_clear_pointer(&report->beside, g_hash_table_unref);
     g_ptr_array_unref(report->cells);
     g_ptr_array_unref(report->kernels);
     g_ptr_array_unref(report->rows);
@@ -223,6 +224,7 @@ lab_report_new(LabRun *run, const char *baseline_kernel, double confidence, GErr
     read_facts(report);
     assign_pages(report);
     report->crashes = lab_report_find_crashes(report);
+    report->beside = lab_report_choose_beside(report);
     return g_steal_pointer(&report);
 }
 
@@ -235,8 +237,6 @@ is_plain(const char *text, gsize length)
     return TRUE;
 }
 
-static json_t *cleaned(json_t *value);
-
 static json_t *
 cleaned_object(json_t *object)
 {
@@ -247,15 +247,15 @@ cleaned_object(json_t *object)
     json_object_foreach (object, name, member) {
         g_autofree char *clean = is_plain(name, strlen(name)) ? NULL : lab_text_clean(name, -1, 0);
 
-        json_object_set_new(out, clean ? clean : name, cleaned(member));
+        json_object_set_new(out, clean ? clean : name, lab_report_clean(member));
     }
     return out;
 }
 
 /* Guest text in a result: no control characters in what is shown. Changes 'value', which is the
  * caller's own; a new reference. */
-static json_t *
-cleaned(json_t *value)
+json_t *
+lab_report_clean(json_t *value)
 {
     json_t *member;
     size_t index;
@@ -270,7 +270,7 @@ cleaned(json_t *value)
         return cleaned_object(value);
     if (json_is_array(value))
         json_array_foreach (value, index, member)
-            json_array_set_new(value, index, cleaned(member));
+            json_array_set_new(value, index, lab_report_clean(member));
     return json_incref(value);
 }
 
@@ -279,7 +279,7 @@ lab_report_cell_result(const LabReport *report, const LabReportCell *cell)
 {
     g_autoptr(json_t) result = lab_run_read_result(report->run, cell->cell, NULL);
 
-    return result ? cleaned(result) : NULL;
+    return result ? lab_report_clean(result) : NULL;
 }
 
 void

@@ -10,6 +10,9 @@
 
 #define LAB_REPORT_SCHEMA 1
 
+/* So many comparisons are told with what changed beside the outcome: it takes reading logs. */
+#define LAB_REPORT_BESIDE_MAX 50
+
 /* Above so many cells, the HTML page has no details of those that passed as expected. */
 #define LAB_REPORT_DETAILS_MAX 400
 /* And so many it has itself: the next ones are on pages beside it. */
@@ -62,6 +65,8 @@ typedef struct {
     GPtrArray *kernels; /* char * ids, in running order; borrowed */
     GPtrArray *rows;    /* LabReportRow, in running order */
     GPtrArray *crashes; /* LabReportCrash, the one that most cells have first */
+    GHashTable *beside; /* LabComparison, borrowed -> json_t, read when it is asked for: comparisons
+                         * that lab_report_beside() tells of */
     guint ran, infra, skipped, missing, unexpected;
     guint suspect; /* of those that ran: the host was under pressure and that can explain it */
     guint outcomes[LAB_OUTCOME_INCONCLUSIVE + 1]; /* of those that ran */
@@ -131,5 +136,29 @@ lab_report_dump_is_gone(const LabReport *report, const LabReportCell *cell, cons
 /* Formats call it between pieces: what 'out' holds goes to report->fd once it is large. */
 gboolean lab_report_drain(const LabReport *report, GString *out, GError **error);
 
+/* What changed beside the outcome of a comparison of the analysis (lab-beside.h), cleaned of
+ * control characters; read at the first call. NULL: a same-pass, a side that never ran, or beyond
+ * LAB_REPORT_BESIDE_MAX; those that differ go first. Borrowed. */
+json_t *lab_report_beside(const LabReport *report, const LabComparison *comparison);
+
+/* One thing of it, for people. */
+typedef struct {
+    const char *label; /* "config", "new warning"… */
+    char *text;
+} LabReportBesideLine;
+
+#define LAB_REPORT_BESIDE_LINES 5
+
+/* Without numbers that hardly moved. 'briefly': one line a kind of change,
+ * LAB_REPORT_BESIDE_LINES at most; else all, but long lists are cut. GPtrArray of
+ * LabReportBesideLine, owned by the caller; empty where there is nothing. */
+GPtrArray *
+lab_report_beside_lines(const LabReport *report, const LabComparison *comparison, gboolean briefly);
+/* lab_analysis_to_json() with "beside" in those that have it. New reference. */
+json_t *lab_report_comparisons_to_json(const LabReport *report);
+
 /* Below: between the files of the room. */
 GPtrArray *lab_report_find_crashes(const LabReport *report);
+GHashTable *lab_report_choose_beside(const LabReport *report);
+/* No control characters in what is shown. Changes 'value', the caller's own; a new reference. */
+json_t *lab_report_clean(json_t *value);

@@ -76,6 +76,35 @@ is "with the version" "$(of '.changelog.named[0] | [.version, .item]')" \
 "$KREGLAB" compare "$run" --beside >"$T/out" || true
 has "for people" "$T/out" '^    config: +CONFIG_KSM: y -> n \(the recipe needs it\)$'
 has "the fix is found as by hand" "$T/out" 'names the stack: +6.1.2-1: mm: prevent lab_frag_alloc\(\)'
+
+# --- in the reports ---
+"$KREGLAB" report "$run" --format json >"$T/report.json"
+ok "$("$SOURCE_ROOT/tests/cli/check-schema" report "$T/report.json" >"$T/err" 2>&1; echo $?)" "the report fits the schema"
+sed 's/^/#   /' "$T/err"
+is "JSON has the same" "$(jq -S '.comparisons[0].beside' "$T/report.json")" "$(jq -S '.beside[0]' "$T/out.json")"
+"$KREGLAB" report "$run" >"$T/out"
+has "text: what the recipe needs first" "$T/out" '^ {4}config        CONFIG_KSM y → n \(needed\), CONFIG_ABC y → n, CONFIG_XYZ n → 1…$'
+has "text: a change that names the stack" "$T/out" '^ {4}changelog     6\.1\.2-1: mm: prevent lab_frag_alloc\(\) '
+is "text: five lines, of one screen's width" \
+    "$(grep -cE '^ {4}(config|setting|changelog|command line|warnings|boot|free memory) ' "$T/out") $(grep -E '^ {4}[a-z ]+  ' "$T/out" |
+        LC_ALL=C.UTF-8 grep -cE '^.{81}')" "5 0"
+"$KREGLAB" report "$run" --format markdown >"$T/out"
+has "Markdown: below the verdict, escaped" "$T/out" '^  - config: CONFIG\\_KSM y → n \(needed\), CONFIG\\_ABC y → n, CONFIG\\_XYZ n → 128$'
+"$KREGLAB" report "$run" --format html >"$T/out"
+has "HTML: a list to open" "$T/out" '<details><summary>What changed beside it</summary>$'
+is "HTML: everything but a number that hardly moved" "$(grep -cE '<li><span class="dim">(config|setting|changelog|command line|warnings|boot|free memory):' "$T/out")" \
+    "$(jq '.comparisons[0].beside | [.config, .settings, .changelog.named, .cmdline.baseline, .cmdline.candidate,
+        .warnings.baseline, .warnings.candidate, [.boot_ms]] | map(length) | add' "$T/report.json")"
+many=$("$MAKE_RUN" "$KREGLAB_DATA" 6.1.1-1,6.1.1-2 "$(seq -s, -f 'frag%.0f/v' 60)" 1)
+jq -r '[.id, .kernel, .recipe] | @tsv' "$KREGLAB_DATA/runs/$many/cells.jsonl" >"$T/many"
+while read -r id kernel recipe; do
+    like=$(grep -l "\"kernel\": \"$kernel\"" "$dir"/cells/*/result.json | head -n 1)
+    mkdir -p "$KREGLAB_DATA/runs/$many/cells/$id"
+    sed "s/\"id\": \"[^\"]*\"/\"id\": \"$id\"/;s/\"recipe\": \"frag\"/\"recipe\": \"$recipe\"/;s/\"repetition\": 2/\"repetition\": 1/" \
+        "$like" >"$KREGLAB_DATA/runs/$many/cells/$id/result.json"
+done <"$T/many"
+is "a large run: fifty of them" "$("$KREGLAB" report "$many" --format json | jq -c '[(.comparisons | length),
+    ([.comparisons[] | select(.beside)] | length)]')" '[60,50]'
 rm -r "$KREGLAB_DATA/kernels/6.1.1-1"
 is "what is gone is named" "$("$KREGLAB" compare "$run" --beside --json | jq -c '.beside[0] | [.config, .missing]')" \
     "[null,[\"a kernel's configuration\"]]"

@@ -1,0 +1,253 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* What changed beside the outcomes (analysis/lab-beside.h), as reports tell it. */
+#include <string.h>
+
+#include "lab-beside.h"
+#include "lab-json.h"
+#include "lab-report.h"
+
+#define LIST_MAX  40 /* lines of one kind that are told in full */
+#define BRIEF_MAX 3  /* things of one kind in a short line */
+/* From so much on, a number changed: boots of one kernel differ by less. */
+#define BOOT_CHANGE   0.25
+#define MEMORY_CHANGE 0.05
+
+static gboolean
+is_difference(const LabComparison *one)
+{
+    return one->verdict != LAB_VERDICT_SAME_PASS && one->verdict != LAB_VERDICT_STILL_SAME_CRASH &&
+           (one->settled || one->leaning != LAB_VERDICT_INCONCLUSIVE);
+}
+
+static void
+unref_json(gpointer json)
+{
+    if (json)
+        json_decref(json);
+}
+
+static gboolean
+has_run(const LabGroup *group)
+{
+    return group->total > group->infra + group->skipped + group->missing;
+}
+
+/* The comparisons that are told of, without a value yet. */
+GHashTable *
+lab_report_choose_beside(const LabReport *report)
+{
+    GHashTable *chosen = g_hash_table_new_full(NULL, NULL, NULL, unref_json);
+    const GPtrArray *all = report->analysis->comparisons;
+
+    for (int differs = 1; differs >= 0; differs--)
+        for (guint i = 0; i < all->len; i++) {
+            const LabComparison *one = all->pdata[i];
+
+            if (g_hash_table_size(chosen) < LAB_REPORT_BESIDE_MAX &&
+                one->verdict != LAB_VERDICT_SAME_PASS && has_run(one->baseline) &&
+                has_run(one->candidate) && is_difference(one) == differs)
+                g_hash_table_insert(chosen, (gpointer)one, NULL);
+        }
+    return chosen;
+}
+
+json_t *
+lab_report_beside(const LabReport *report, const LabComparison *comparison)
+{
+    json_t *json = g_hash_table_lookup(report->beside, comparison);
+
+    if (!json && g_hash_table_contains(report->beside, comparison)) {
+        g_autoptr(json_t) raw = lab_beside(report->run, report->run, comparison);
+
+        json = lab_report_clean(raw);
+        g_hash_table_insert(report->beside, (gpointer)comparison, json);
+    }
+    return json;
+}
+
+json_t *
+lab_report_comparisons_to_json(const LabReport *report)
+{
+    json_t *array = lab_analysis_to_json(report->analysis);
+
+    for (guint i = 0; i < report->analysis->comparisons->len; i++) {
+        json_t *beside = lab_report_beside(report, report->analysis->comparisons->pdata[i]);
+
+        if (beside)
+            json_object_set(json_array_get(array, i), "beside", beside);
+    }
+    return array;
+}
+
+/* --- for people --- */
+
+static void
+line_free(LabReportBesideLine *line)
+{
+    g_free(line->text);
+    g_free(line);
+}
+
+/* Things of one kind. */
+typedef struct {
+    GPtrArray *lines; /* LabReportBesideLine, what was told so far */
+    const char *label;
+    gboolean briefly;
+    GPtrArray *texts; /* char *, of the kind */
+} Kind;
+
+static void
+add_line(GPtrArray *lines, const char *label, char *text)
+{
+    LabReportBesideLine *line = g_new(LabReportBesideLine, 1);
+
+    line->label = label;
+    line->text = text;
+    g_ptr_array_add(lines, line);
+}
+
+/* Ends the kind: its lines, or the one that has the first of them. */
+static void
+tell(Kind *kind)
+{
+    guint told = MIN(kind->texts->len, kind->briefly ? BRIEF_MAX : LIST_MAX);
+    guint more = kind->texts->len - told;
+    g_autoptr(GString) line = g_string_new(NULL);
+
+    for (guint i = 0; i < told; i++) {
+        if (!kind->briefly)
+            add_line(kind->lines, kind->label, g_strdup(kind->texts->pdata[i]));
+        else
+            g_string_append_printf(line, "%s%s", i ? ", " : "", (char *)kind->texts->pdata[i]);
+    }
+    if (more > 0 && kind->briefly)
+        g_string_append_printf(line, " and %u more", more);
+    else if (more > 0)
+        add_line(kind->lines, kind->label, g_strdup_printf("%u more", more));
+    if (kind->briefly && told > 0)
+        add_line(kind->lines, kind->label, g_string_free(g_steal_pointer(&line), FALSE));
+    g_ptr_array_set_size(kind->texts, 0);
+}
+
+static void
+add_config(Kind *kind, const json_t *beside)
+{
+    json_t *one;
+    size_t i;
+
+    kind->label = "config";
+    json_array_foreach (lab_json_member(beside, "config"), i, one)
+        g_ptr_array_add(kind->texts,
+                        g_strdup_printf("%s %s → %s%s", lab_json_string(one, "option"),
+                                        lab_json_string(one, "baseline"),
+                                        lab_json_string(one, "candidate"),
+                                        lab_json_bool(one, "needed", FALSE) ? " (needed)" : ""));
+    tell(kind);
+}
+
+static void
+add_settings(Kind *kind, const json_t *beside)
+{
+    json_t *one;
+    size_t i;
+
+    kind->label = "setting";
+    json_array_foreach (lab_json_member(beside, "settings"), i, one) {
+        const char *a = lab_json_string(one, "baseline"), *b = lab_json_string(one, "candidate");
+
+        g_ptr_array_add(kind->texts, g_strdup_printf("%s: %s → %s", lab_json_string(one, "set"),
+                                                     a ? a : "not set", b ? b : "not set"));
+    }
+    tell(kind);
+}
+
+/* Texts of a list that stand on one side only, with a sign of which. */
+static void
+add_sides(Kind *kind, const char *label, const json_t *both)
+{
+    static const struct {
+        const char *side, *sign;
+    } sides[] = {{"candidate", "+"}, {"baseline", "−"}};
+
+    kind->label = label;
+    for (gsize s = 0; s < G_N_ELEMENTS(sides); s++) {
+        json_t *text;
+        size_t i;
+
+        json_array_foreach (lab_json_member(both, sides[s].side), i, text)
+            g_ptr_array_add(kind->texts,
+                            g_strdup_printf("%s %s", sides[s].sign, json_string_value(text)));
+    }
+    tell(kind);
+}
+
+static void
+add_changelog(Kind *kind, const json_t *beside)
+{
+    const json_t *changelog = lab_json_member(beside, "changelog");
+    const json_t *named = lab_json_member(changelog, "named");
+    int entries = (int)lab_json_int(changelog, "entries", 0);
+    json_t *one;
+    size_t i;
+
+    kind->label = "changelog";
+    json_array_foreach (named, i, one) {
+        const char *version = lab_json_string(one, "version");
+
+        g_ptr_array_add(kind->texts, g_strconcat(version ? version : "", version ? ": " : "",
+                                                 lab_json_string(one, "item"), NULL));
+    }
+    if (entries > 0 && json_array_size(named) == 0)
+        g_ptr_array_add(kind->texts,
+                        g_strdup_printf("%d entries%s, none names the crash's stack", entries,
+                                        lab_json_bool(changelog, "backwards", FALSE)
+                                            ? " that the candidate lacks"
+                                            : ""));
+    tell(kind);
+}
+
+/* A median of both sides, in 'unit's of 'divisor', when it moved by the share 'change' at least. */
+static void
+add_number(Kind *kind, const char *label, const json_t *both, double divisor, const char *unit,
+           double change)
+{
+    gint64 a = lab_json_int(both, "baseline", -1), b = lab_json_int(both, "candidate", -1);
+    double least = change * (double)MIN(a, b);
+
+    kind->label = label;
+    if (a >= 0 && b >= 0 && a != b && (double)ABS(a - b) >= least)
+        g_ptr_array_add(kind->texts, g_strdup_printf("%.1f → %.1f %s", (double)a / divisor,
+                                                     (double)b / divisor, unit));
+    tell(kind);
+}
+
+GPtrArray *
+lab_report_beside_lines(const LabReport *report, const LabComparison *comparison, gboolean briefly)
+{
+    GPtrArray *lines = g_ptr_array_new_with_free_func((GDestroyNotify)line_free);
+    const json_t *beside = lab_report_beside(report, comparison);
+    g_autoptr(GPtrArray) texts = g_ptr_array_new_with_free_func(g_free);
+    Kind kind = {.lines = lines, .briefly = briefly, .texts = texts};
+    json_t *text;
+    size_t i;
+
+    if (!beside)
+        return lines;
+    add_config(&kind, beside);
+    add_settings(&kind, beside);
+    add_changelog(&kind, beside);
+    add_sides(&kind, "command line", lab_json_member(beside, "cmdline"));
+    add_sides(&kind, "warnings", lab_json_member(beside, "warnings"));
+    add_number(&kind, "boot", lab_json_member(beside, "boot_ms"), 1000, "s", BOOT_CHANGE);
+    add_number(&kind, "free memory", lab_json_member(beside, "memory_kb"), 1024, "MiB",
+               MEMORY_CHANGE);
+    kind.label = "not known";
+    for (i = 0; !briefly && i < json_array_size(lab_json_member(beside, "missing")); i++) {
+        text = json_array_get(lab_json_member(beside, "missing"), i);
+        g_ptr_array_add(texts, g_strdup(json_string_value(text)));
+    }
+    tell(&kind);
+    if (briefly && lines->len > LAB_REPORT_BESIDE_LINES)
+        g_ptr_array_set_size(lines, LAB_REPORT_BESIDE_LINES);
+    return lines;
+}
