@@ -169,6 +169,9 @@ LabAnalysis *lab_analysis_new_runs(GPtrArray *baseline, GPtrArray *candidate, do
  * each cell is appended to 'briefs' (that owns them), which may be NULL. */
 GPtrArray *lab_analysis_read_run(LabRun *run, GPtrArray *briefs, GError **error);
 
+/* FALSE where both sides pass, or crash alike. */
+gboolean lab_comparison_differs(const LabComparison *comparison);
+
 /* TRUE when a comparison is settled for the worse: the exit status of `compare`. */
 gboolean lab_analysis_has_regression(const LabAnalysis *analysis);
 

@@ -129,3 +129,10 @@ lab_comparison_judge(LabComparison *comparison, double confidence)
     comparison->why = lab_comparison_why(comparison, confidence);
     comparison->sentence = lab_comparison_sentence(comparison);
 }
+
+gboolean
+lab_comparison_differs(const LabComparison *comparison)
+{
+    return comparison->verdict != LAB_VERDICT_SAME_PASS &&
+           comparison->verdict != LAB_VERDICT_STILL_SAME_CRASH;
+}

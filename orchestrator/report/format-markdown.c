@@ -54,12 +54,6 @@ put_counts(const LabReport *report, GString *out)
     g_string_append(out, ".\n");
 }
 
-static gboolean
-is_difference(const LabComparison *one)
-{
-    return one->verdict != LAB_VERDICT_SAME_PASS && one->verdict != LAB_VERDICT_STILL_SAME_CRASH;
-}
-
 static void
 put_beside(const LabReport *report, GString *out, const LabComparison *one)
 {
@@ -85,7 +79,7 @@ put_verdicts(const LabReport *report, GString *out)
     for (guint i = 0; i < report->analysis->comparisons->len; i++) {
         const LabComparison *one = report->analysis->comparisons->pdata[i];
 
-        if (!is_difference(one)) {
+        if (!lab_comparison_differs(one)) {
             same++;
             continue;
         }

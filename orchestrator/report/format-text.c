@@ -88,14 +88,6 @@ put_counts(const LabReport *report, GString *out)
     g_string_append_c(out, '\n');
 }
 
-/* Both pass, or crash alike: no difference. */
-static gboolean
-is_difference(const LabComparison *comparison)
-{
-    return comparison->verdict != LAB_VERDICT_SAME_PASS &&
-           comparison->verdict != LAB_VERDICT_STILL_SAME_CRASH;
-}
-
 /* What changed beside it, a line each: the other formats have it whole. */
 static void
 put_beside(const LabReport *report, GString *out, const LabComparison *one)
@@ -127,7 +119,7 @@ put_comparisons(const LabReport *report, GString *out, LabComparisonKind kind, c
             continue;
         if (n++ == 0)
             heading(report, out, title);
-        if (!is_difference(one)) {
+        if (!lab_comparison_differs(one)) {
             same++;
             continue;
         }

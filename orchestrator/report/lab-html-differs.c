@@ -6,12 +6,6 @@
 #include "lab-html.h"
 #include "lab-json.h"
 
-static gboolean
-is_difference(const LabComparison *one)
-{
-    return one->verdict != LAB_VERDICT_SAME_PASS && one->verdict != LAB_VERDICT_STILL_SAME_CRASH;
-}
-
 static const char *
 verdict_sign(LabVerdict verdict)
 {
@@ -142,7 +136,7 @@ put_table(const LabReport *report, GString *out, LabComparisonKind kind, gboolea
     for (guint i = 0; i < all->len; i++) {
         const LabComparison *one = all->pdata[i];
 
-        if (one->kind != kind || is_difference(one) != differences)
+        if (one->kind != kind || lab_comparison_differs(one) != differences)
             continue;
         if (n++ == 0) {
             if (!differences)
@@ -172,7 +166,7 @@ count_kind(const LabReport *report, LabComparisonKind kind, gboolean differences
     for (guint i = 0; i < report->analysis->comparisons->len; i++) {
         const LabComparison *one = report->analysis->comparisons->pdata[i];
 
-        n += one->kind == kind && is_difference(one) == differences;
+        n += one->kind == kind && lab_comparison_differs(one) == differences;
     }
     return n;
 }

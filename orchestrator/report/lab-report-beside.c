@@ -13,9 +13,9 @@
 #define MEMORY_CHANGE 0.05
 
 static gboolean
-is_difference(const LabComparison *one)
+is_telling(const LabComparison *one)
 {
-    return one->verdict != LAB_VERDICT_SAME_PASS && one->verdict != LAB_VERDICT_STILL_SAME_CRASH &&
+    return lab_comparison_differs(one) &&
            (one->settled || one->leaning != LAB_VERDICT_INCONCLUSIVE);
 }
 
@@ -45,7 +45,7 @@ lab_report_choose_beside(const LabReport *report)
 
             if (g_hash_table_size(chosen) < LAB_REPORT_BESIDE_MAX &&
                 one->verdict != LAB_VERDICT_SAME_PASS && has_run(one->baseline) &&
-                has_run(one->candidate) && is_difference(one) == differs)
+                has_run(one->candidate) && is_telling(one) == differs)
                 g_hash_table_insert(chosen, (gpointer)one, NULL);
         }
     return chosen;
