@@ -253,6 +253,25 @@ lab_file_read(int dirfd, const char *name, gsize max_bytes, gsize *length, GErro
     return (char *)g_byte_array_free(g_steal_pointer(&bytes), FALSE);
 }
 
+char *
+lab_fd_sha256(int fd, const char *name, GError **error)
+{
+    g_autoptr(GChecksum) sum = g_checksum_new(G_CHECKSUM_SHA256);
+    guint8 buffer[65536];
+    ssize_t n;
+
+    while ((n = read(fd, buffer, sizeof buffer)) != 0) {
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n < 0) {
+            lab_error_set_errno(error, errno, "reading '%s'", name);
+            return NULL;
+        }
+        g_checksum_update(sum, buffer, n);
+    }
+    return g_strdup(g_checksum_get_string(sum));
+}
+
 gboolean
 lab_fd_append_line(int fd, const char *line, GError **error)
 {

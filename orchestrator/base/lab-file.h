@@ -48,6 +48,9 @@ gboolean lab_fd_write_all(int fd, const void *data, gsize length, GError **error
  * can. 'name' is for errors. */
 gboolean lab_fd_copy(int from, int to, const char *name, GError **error);
 
+/* SHA-256 of what is left to read of 'fd', in hex digits; 'name' is for errors. g_free. */
+char *lab_fd_sha256(int fd, const char *name, GError **error);
+
 /* Appends one line (a '\n' is added) with a single write(2) to an O_APPEND descriptor, then
  * fdatasync: the form of journals. */
 gboolean lab_fd_append_line(int fd, const char *line, GError **error);

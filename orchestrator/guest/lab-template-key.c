@@ -15,7 +15,6 @@
 #include "lab-json.h"
 #include "lab-qemu.h"
 
-#define CHUNK (1u << 20)
 /* The host's TSC is measured anew by each worker, and comes out some kHz higher or lower. */
 #define TSC_OPTION   "tsc_early_khz="
 #define TSC_STEP_KHZ 20000
@@ -29,27 +28,7 @@ identity(const struct stat *st)
                            (long long)st->st_ctim.tv_sec, st->st_ctim.tv_nsec);
 }
 
-/* Of the file's bytes. g_free. */
-static char *
-digest_file(int fd, const char *path, GError **error)
-{
-    g_autoptr(GChecksum) sum = g_checksum_new(G_CHECKSUM_SHA256);
-    g_autofree guint8 *buffer = g_malloc(CHUNK);
-    ssize_t n;
-
-    while ((n = read(fd, buffer, CHUNK)) != 0) {
-        if (n < 0 && errno == EINTR)
-            continue;
-        if (n < 0) {
-            lab_error_set_errno(error, errno, "reading '%s'", path);
-            return NULL;
-        }
-        g_checksum_update(sum, buffer, n);
-    }
-    return g_strdup(g_checksum_get_string(sum));
-}
-
-/* The same, remembered for the file as it is. Borrowed. */
+/* Of the file's bytes, remembered for the file as it is. Borrowed. */
 static const char *
 digest_of(const char *path, GError **error)
 {
@@ -68,7 +47,7 @@ digest_of(const char *path, GError **error)
     key = identity(&st);
     digest = g_hash_table_lookup(known, key);
     if (!digest) {
-        digest = digest_file(fd, path, error);
+        digest = lab_fd_sha256(fd, path, error);
         if (digest)
             g_hash_table_insert(known, g_steal_pointer(&key), digest);
     }

@@ -203,23 +203,11 @@ lab_stage_unpack(LabStage *stage, const char *path, char **control, GError **err
 char *
 lab_sha256_file(int dirfd, const char *path, GError **error)
 {
-    g_autoptr(GChecksum) sum = g_checksum_new(G_CHECKSUM_SHA256);
     LAB_AUTO_FD fd = openat(dirfd, path, O_RDONLY | O_CLOEXEC);
-    guint8 buffer[65536];
-    ssize_t n;
 
     if (fd < 0) {
         lab_error_set_errno(error, errno, "opening '%s'", path);
         return NULL;
     }
-    while ((n = read(fd, buffer, sizeof buffer)) != 0) {
-        if (n < 0 && errno == EINTR)
-            continue;
-        if (n < 0) {
-            lab_error_set_errno(error, errno, "reading '%s'", path);
-            return NULL;
-        }
-        g_checksum_update(sum, buffer, n);
-    }
-    return g_strdup(g_checksum_get_string(sum));
+    return lab_fd_sha256(fd, path, error);
 }
