@@ -5,11 +5,7 @@ set -eu
 # shellcheck source=tests/cli/tap.sh
 . "${SOURCE_ROOT:?}/tests/cli/tap.sh"
 
-for release in 6.1.0-1-test 6.1.0-2-test 6.1.0-3-test; do
-    mkdir -p "$KREGLAB_DATA/kernels/$release"
-    printf '{"schema_version":1,"id":"%s","release":"%s","format":"file","digest":"%s","source":"test","verification":"unverified"}\n' \
-        "$release" "$release" "$release" >"$KREGLAB_DATA/kernels/$release/kernel.json"
-done
+known_kernel 6.1.0-1-test 6.1.0-2-test 6.1.0-3-test
 mkdir "$T/mine"
 cat >"$T/mine/recipe.yaml" <<YAML
 summary: a recipe of the test

@@ -16,9 +16,7 @@ if ! command -v git >/dev/null; then
     exit
 fi
 release=6.1.0-56-cloud-amd64
-mkdir -p "$KREGLAB_DATA/kernels/$release"
-printf '{"schema_version":1,"id":"%s","release":"%s","format":"file","digest":"%s","source":"test","verification":"unverified"}\n' \
-    "$release" "$release" "$release" >"$KREGLAB_DATA/kernels/$release/kernel.json"
+known_kernel "$release"
 
 step() {
     "$KREGLAB" bisect-step -q --recipe true "$@"

@@ -5,24 +5,9 @@ set -eu
 # shellcheck source=tests/cli/tap.sh
 . "${SOURCE_ROOT:?}/tests/cli/tap.sh"
 
-kernel() {
-    mkdir -p "$KREGLAB_DATA/kernels/$1"
-    printf '{"schema_version":1,"id":"%s","release":"%s","format":"file","digest":"%s","source":"test","verification":"unverified"}\n' \
-        "$1" "$1" "$1" >"$KREGLAB_DATA/kernels/$1/kernel.json"
-}
-for n in 02 03 04 05 06 07 08 09 10 11 12 13; do kernel "6.1.0-$n-cloud-amd64"; done
-kernel 6.1.0-08-amd64
-mkdir "$T/mine"
-cat >"$T/mine/recipe.yaml" <<YAML
-summary: a recipe of the test
-stressor:
-  builtin: "true"
-variants:
-  - name: plain
-    baseline: true
-  - name: other
-    sysctl: ["vm.swappiness=1"]
-YAML
+for n in 02 03 04 05 06 07 08 09 10 11 12 13; do known_kernel "6.1.0-$n-cloud-amd64"; done
+known_kernel 6.1.0-08-amd64
+plain_recipe
 from9='6.1.0-09*=fail;6.1.0-1*=fail'
 bisect() {
     "$KREGLAB" bisect --good 6.1.0-02 --bad 6.1.0-13 --recipe "$T/mine" -n 2 -j 2 "$@"
@@ -134,8 +119,8 @@ esac
 SH
 chmod +x "$T/worker"
 rm -rf "$KREGLAB_DATA/kernels"
-kernel 6.1.0-02-cloud-amd64
-kernel 6.1.0-13-cloud-amd64
+known_kernel 6.1.0-02-cloud-amd64
+known_kernel 6.1.0-13-cloud-amd64
 is "a suite's kernels: status 0" "$(KREGLAB_WORKER=$T/worker FAKE_WORKER_PLAN=$from9 \
     status bisect --kernels debian:bookworm --json)" 0
 sed 's/^/# /' "$T/err" | grep -E 'fetch|tested' || true

@@ -131,9 +131,7 @@ ok "$([ ! -e "$KREGLAB_DATA/.trash" ] && ! ls -d "$KREGLAB_DATA"/runs/20200101-*
 unset KREGLAB_WORKER
 GOLDEN=$SOURCE_ROOT/tests/golden/replay
 release=6.1.0-56-cloud-amd64
-mkdir -p "$KREGLAB_DATA/kernels/$release"
-printf '{"schema_version":1,"id":"%s","release":"%s","format":"file","digest":"%s","source":"test","verification":"unverified"}\n' \
-    "$release" "$release" "$release" >"$KREGLAB_DATA/kernels/$release/kernel.json"
+known_kernel "$release"
 "$KREGLAB" run -k 6.1.0 -r true --replay "$GOLDEN/true-6.1" --repeat 6 -j 1 >"$T/one" 2>&1 &
 one=$!
 "$KREGLAB" run -k 6.1.0 -r true --replay "$GOLDEN/true-6.1" --repeat 6 -j 1 >"$T/two" 2>&1 &

@@ -6,23 +6,8 @@ set -eu
 # shellcheck source=tests/cli/tap.sh
 . "${SOURCE_ROOT:?}/tests/cli/tap.sh"
 
-for n in $(seq 10); do
-    release=6.1.0-$n-test
-    mkdir -p "$KREGLAB_DATA/kernels/$release"
-    printf '{"schema_version":1,"id":"%s","release":"%s","format":"file","digest":"%s","source":"test","verification":"unverified"}\n' \
-        "$release" "$release" "$release" >"$KREGLAB_DATA/kernels/$release/kernel.json"
-done
-mkdir "$T/mine"
-cat >"$T/mine/recipe.yaml" <<YAML
-summary: a recipe of the test
-stressor:
-  builtin: "true"
-variants:
-  - name: plain
-    baseline: true
-  - name: other
-    sysctl: ["vm.swappiness=1"]
-YAML
+for n in $(seq 10); do known_kernel "6.1.0-$n-test"; done
+plain_recipe
 
 # measure COMMAND…: its processor time in ms and its largest resident set in kB go to $T/cost.
 measure() {

@@ -8,9 +8,7 @@ unset KREGLAB_WORKER
 GOLDEN=$SOURCE_ROOT/tests/golden/replay
 
 release=6.1.0-56-cloud-amd64
-mkdir -p "$KREGLAB_DATA/kernels/$release"
-printf '{"schema_version":1,"id":"%s","release":"%s","format":"file","digest":"%s","source":"test","verification":"unverified"}\n' \
-    "$release" "$release" "$release" >"$KREGLAB_DATA/kernels/$release/kernel.json"
+known_kernel "$release"
 
 is "a recorded 'true' runs: status 0" \
     "$(status "$KREGLAB" run -k 6.1.0 -r true --replay "$GOLDEN/true-6.1" --repeat 5)" 0

@@ -5,22 +5,8 @@ set -eu
 # shellcheck source=tests/cli/tap.sh
 . "${SOURCE_ROOT:?}/tests/cli/tap.sh"
 
-for release in 5.10.0-1-test 6.1.0-2-test; do
-    mkdir -p "$KREGLAB_DATA/kernels/$release"
-    printf '{"schema_version":1,"id":"%s","release":"%s","format":"file","digest":"%s","source":"test","verification":"unverified"}\n' \
-        "$release" "$release" "$release" >"$KREGLAB_DATA/kernels/$release/kernel.json"
-done
-mkdir "$T/mine"
-cat >"$T/mine/recipe.yaml" <<YAML
-summary: a recipe of the test
-stressor:
-  builtin: "true"
-variants:
-  - name: plain
-    baseline: true
-  - name: other
-    sysctl: ["vm.swappiness=1"]
-YAML
+known_kernel 5.10.0-1-test 6.1.0-2-test
+plain_recipe
 cat >"$T/matrix.yaml" <<YAML
 kernels: ["5.10*", "6.1*"]
 recipes: ["$T/mine"]

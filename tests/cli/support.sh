@@ -57,11 +57,7 @@ has "the table names the reason" "$T/out" '^6\.12, crash: crash 8\.0\.2: page ex
 is "series without a run say so" \
     "$(awk '/prepared, not run/ { print $1 }' "$T/out" | xargs)" '3.10 4.4 4.19'
 
-for release in 4.19.0-1-test 5.10.0-1-test 6.1.0-2-test 6.12.3-test 6.18.4-test; do
-    mkdir -p "$KREGLAB_DATA/kernels/$release"
-    printf '{"schema_version":1,"id":"%s","release":"%s","format":"file","digest":"%s","source":"test","verification":"unverified"}\n' \
-        "$release" "$release" "$release" >"$KREGLAB_DATA/kernels/$release/kernel.json"
-done
+known_kernel 4.19.0-1-test 5.10.0-1-test 6.1.0-2-test 6.12.3-test 6.18.4-test
 mkdir "$T/bin"
 # pairing VERSION: what doctor says with that crash(8).
 pairing() {

@@ -67,3 +67,28 @@ make_run() {
 results() {
     find "$KREGLAB_DATA/runs/$1/cells" -path '*.attempt-*' -prune -o -name result.json -print | wc -l
 }
+
+# known_kernel RELEASE…: kernels that the store only describes.
+known_kernel() {
+    local release
+    for release; do
+        mkdir -p "$KREGLAB_DATA/kernels/$release"
+        printf '{"schema_version":1,"id":"%s","release":"%s","format":"file","digest":"%s","source":"test","verification":"unverified"}\n' \
+            "$release" "$release" "$release" >"$KREGLAB_DATA/kernels/$release/kernel.json"
+    done
+}
+
+# plain_recipe: a recipe with the variants plain and other, in $T/mine.
+plain_recipe() {
+    mkdir "$T/mine"
+    cat >"$T/mine/recipe.yaml" <<YAML
+summary: a recipe of the test
+stressor:
+  builtin: "true"
+variants:
+  - name: plain
+    baseline: true
+  - name: other
+    sysctl: ["vm.swappiness=1"]
+YAML
+}
