@@ -39,36 +39,6 @@ read_file(const char *name)
     return text;
 }
 
-static pid_t
-qemu_pid(LabGuest *guest)
-{
-    g_autoptr(json_t) facts = lab_guest_facts(guest);
-
-    return (pid_t)lab_json_int(facts, "qemu_pid", -1);
-}
-
-static gint64
-status_number(pid_t pid, const char *key)
-{
-    g_autofree char *path = g_strdup_printf("/proc/%d/status", (int)pid);
-    g_autofree char *text = lab_file_read(AT_FDCWD, path, 65536, NULL, NULL);
-    const char *line = text ? strstr(text, key) : NULL;
-
-    g_assert_nonnull(line);
-    return g_ascii_strtoll(line + strlen(key), NULL, 10);
-}
-
-static void
-check_unprivileged(LabGuest *guest)
-{
-    pid_t pid = qemu_pid(guest);
-
-    g_assert_cmpint(status_number(pid, "\nSeccomp:\t"), ==, 2);
-    g_assert_cmpint(status_number(pid, "\nCapEff:\t"), ==, 0);
-    if (geteuid() == 0)
-        g_assert_cmpint(status_number(pid, "\nUid:\t"), !=, 0);
-}
-
 /* Boot, panic, pvpanic, the panic's last line, dump from outside. */
 static void
 test_panic(void)
@@ -82,7 +52,7 @@ test_panic(void)
     const char *method = NULL;
     gint64 before_us;
 
-    check_unprivileged(guest);
+    vm_check_unprivileged(guest);
     vm_request(guest, "{\"id\":1,\"verb\":\"sysrq\",\"key\":\"c\"}");
     event = vm_wait(guest, LAB_GUEST_EVENT_PVPANIC, 20000);
     g_assert_nonnull(event);
@@ -148,7 +118,7 @@ test_killed(void)
     g_autoptr(LabGuestEvent) event = NULL;
 
     g_assert_true(vm_wait_console(guest, "Linux version", BOOT_MS));
-    kill(qemu_pid(guest), SIGKILL);
+    kill(vm_qemu_pid(guest), SIGKILL);
     event = vm_wait(guest, LAB_GUEST_EVENT_GONE, 5000);
     g_assert_nonnull(event);
     g_assert_nonnull(strstr(event->text, "signal 9"));
@@ -185,7 +155,7 @@ test_cancel(void)
 {
     g_autoptr(LabGuest) guest = vm_start(&bench, "");
     g_autoptr(LabGuestEvent) event = NULL;
-    pid_t pid = qemu_pid(guest);
+    pid_t pid = vm_qemu_pid(guest);
     gint64 before_us;
     g_autoptr(GError) error = NULL;
 
@@ -310,7 +280,7 @@ sleeper(void)
     lab_runtime_free(bench.runtime);
     bench.runtime = lab_runtime_new("/sleeper", "cell", &error);
     guest = vm_start(&bench, "");
-    printf("%d\n", (int)qemu_pid(guest));
+    printf("%d\n", (int)vm_qemu_pid(guest));
     fflush(stdout);
     for (;;)
         pause();

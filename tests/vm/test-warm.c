@@ -100,30 +100,12 @@ ask(LabGuest *guest)
     g_assert_true(vm_wait_answer(guest, 7, ANSWER_MS));
 }
 
-static pid_t
-qemu_pid(LabGuest *guest)
-{
-    g_autoptr(json_t) facts = lab_guest_facts(guest);
-
-    return (pid_t)lab_json_int(facts, "qemu_pid", -1);
-}
-
-static gint64
-number_in(const char *path, const char *key)
-{
-    g_autofree char *text = lab_file_read(AT_FDCWD, path, 65536, NULL, NULL);
-    const char *at = text ? strstr(text, key) : NULL;
-
-    g_assert_nonnull(at);
-    return g_ascii_strtoll(at + strlen(key), NULL, 10);
-}
-
 static gint64
 pss_kb(LabGuest *guest)
 {
-    g_autofree char *path = g_strdup_printf("/proc/%d/smaps_rollup", (int)qemu_pid(guest));
+    g_autofree char *path = g_strdup_printf("/proc/%d/smaps_rollup", (int)vm_qemu_pid(guest));
 
-    return number_in(path, "\nPss:");
+    return vm_number_in(path, "\nPss:");
 }
 
 /* Lets the clone come up while nobody waits for it. */
@@ -164,11 +146,7 @@ test_facts(void)
     own = lab_file_read(AT_FDCWD, console, 1u << 20, NULL, NULL);
     g_assert_nonnull(strstr(own, lab_template_name(template)));
     g_assert_null(strstr(own, "Linux version"));
-    path = g_strdup_printf("/proc/%d/status", (int)qemu_pid(guest));
-    g_assert_cmpint(number_in(path, "\nSeccomp:\t"), ==, 2);
-    g_assert_cmpint(number_in(path, "\nCapEff:\t"), ==, 0);
-    if (geteuid() == 0)
-        g_assert_cmpint(number_in(path, "\nUid:\t"), !=, 0);
+    vm_check_unprivileged(guest);
 }
 
 /* The times and the memory, in the TAP's comments; a clone's memory is asserted, it is no matter of
@@ -283,7 +261,7 @@ test_ends(void)
         if (ends[i].request)
             vm_request(guest, "%s", ends[i].request);
         else
-            g_assert_cmpint(kill(qemu_pid(guest), SIGKILL), ==, 0);
+            g_assert_cmpint(kill(vm_qemu_pid(guest), SIGKILL), ==, 0);
         event = vm_wait(guest, ends[i].type, 20000);
         g_assert_nonnull(event);
     }
@@ -443,7 +421,7 @@ sleeper(void)
     guest = new_clone(the_template());
     start(guest);
     ask(guest);
-    printf("%d\n", (int)qemu_pid(guest));
+    printf("%d\n", (int)vm_qemu_pid(guest));
     fflush(stdout);
     for (;;)
         pause();

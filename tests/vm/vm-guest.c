@@ -268,3 +268,32 @@ vm_check_dump(VmBench *bench, const char *path, const char *panic)
     g_assert_cmpint(st.st_uid, ==, geteuid());
     g_test_message("dump: %lld bytes", (long long)st.st_size);
 }
+
+pid_t
+vm_qemu_pid(LabGuest *guest)
+{
+    g_autoptr(json_t) facts = lab_guest_facts(guest);
+
+    return (pid_t)lab_json_int(facts, "qemu_pid", -1);
+}
+
+gint64
+vm_number_in(const char *path, const char *key)
+{
+    g_autofree char *text = lab_file_read(AT_FDCWD, path, 65536, NULL, NULL);
+    const char *at = text ? strstr(text, key) : NULL;
+
+    g_assert_nonnull(at);
+    return g_ascii_strtoll(at + strlen(key), NULL, 10);
+}
+
+void
+vm_check_unprivileged(LabGuest *guest)
+{
+    g_autofree char *path = g_strdup_printf("/proc/%d/status", (int)vm_qemu_pid(guest));
+
+    g_assert_cmpint(vm_number_in(path, "\nSeccomp:\t"), ==, 2);
+    g_assert_cmpint(vm_number_in(path, "\nCapEff:\t"), ==, 0);
+    if (geteuid() == 0)
+        g_assert_cmpint(vm_number_in(path, "\nUid:\t"), !=, 0);
+}

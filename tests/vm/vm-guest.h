@@ -52,3 +52,9 @@ void vm_request(LabGuest *guest, const char *format, ...) G_GNUC_PRINTF(2, 3);
 
 /* That the dump can be read, is ours alone, and its log has the boot and 'panic'. */
 void vm_check_dump(VmBench *bench, const char *path, const char *panic);
+
+pid_t vm_qemu_pid(LabGuest *guest);
+/* The number behind 'key' in a file below /proc. */
+gint64 vm_number_in(const char *path, const char *key);
+/* That QEMU runs without privileges, in a seccomp filter. */
+void vm_check_unprivileged(LabGuest *guest);
