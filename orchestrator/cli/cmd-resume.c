@@ -15,6 +15,8 @@ cmd_resume(LabCli *cli, GError **error)
 static const LabOption options[] = {
     {"retry-infra", 0, LAB_OPTION_FLAG, NULL,
      "run cells again that ended without an outcome for the lab's reasons"},
+    {"budget", 0, LAB_OPTION_DURATION, "TIME",
+     "of an adaptive run: go on for so long, in place of what is left of its budget"},
     {NULL},
 };
 

@@ -79,7 +79,9 @@ lab_drive_run(LabCli *cli, LabRun *run, gboolean announce, LabSummary *summary, 
     gboolean json = lab_cli_flag(cli, "json");
     g_autoptr(LabProgress) progress = lab_progress_new(cli, json);
     LabSchedulerOptions options = read_options(cli, run);
-    g_autoptr(LabRepetition) repetition = lab_repetition_new(run);
+    gboolean resumed = g_str_equal(cli->verb->name, "resume");
+    g_autoptr(LabRepetition)
+        repetition = lab_repetition_new(run, resumed ? lab_cli_duration_ms(cli, "budget") : 0);
     g_autoptr(GError) no_index = NULL;
     g_autoptr(LabIndex) index = lab_index_open(cli->paths->data, &no_index);
     g_autoptr(LabScheduler) scheduler = NULL;

@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "lab-journal.h"
 #include "lab-json.h"
 #include "lab-log.h"
 #include "lab-matrix.h"
@@ -220,8 +221,26 @@ read_settings(LabAdaptive *adaptive, const LabRun *run)
     return FALSE;
 }
 
+/* When no further cell is to start. What earlier sessions took counts, what lay between them does
+ * not. */
+static gint64
+end_of(LabRun *run, gint64 budget_ms, gint64 further_ms)
+{
+    g_autoptr(GError) error = NULL;
+    gint64 spent_ms;
+
+    if (further_ms > 0)
+        return g_get_monotonic_time() + further_ms * 1000;
+    if (budget_ms <= 0)
+        return 0;
+    spent_ms = lab_journal_spent_ms(run, &error);
+    if (error)
+        lab_warn("what earlier sessions took does not count: %s", error->message);
+    return g_get_monotonic_time() + (budget_ms - MAX(spent_ms, 0)) * 1000;
+}
+
 LabRepetition *
-lab_repetition_new(LabRun *run)
+lab_repetition_new(LabRun *run, gint64 further_ms)
 {
     const GPtrArray *cells;
     g_autoptr(LabRepetition) repetition = NULL;
@@ -246,8 +265,7 @@ lab_repetition_new(LabRun *run)
     repetition->rule.alpha = (1 - adaptive.confidence) / MAX(repetition->comparisons->len, 1);
     repetition->rule.beta = 1 - adaptive.power;
     repetition->rule.effect = adaptive.effect;
-    if (adaptive.budget_ms > 0)
-        repetition->end_us = g_get_monotonic_time() + adaptive.budget_ms * 1000;
+    repetition->end_us = end_of(run, adaptive.budget_ms, further_ms);
     return g_steal_pointer(&repetition);
 }
 

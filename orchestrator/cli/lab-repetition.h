@@ -11,8 +11,9 @@
 
 typedef struct LabRepetition LabRepetition;
 
-/* NULL: the run is none of those, all cells are to be run. */
-LabRepetition *lab_repetition_new(LabRun *run);
+/* NULL: the run is none of those, all cells are to be run. 'further_ms' from now on takes the place
+ * of what is left of the run's budget; 0: it does not. */
+LabRepetition *lab_repetition_new(LabRun *run, gint64 further_ms);
 void lab_repetition_free(LabRepetition *repetition);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(LabRepetition, lab_repetition_free)
 

@@ -69,7 +69,7 @@ cell_of(GHashTable *cells, const json_t *entry)
 }
 
 static void
-take_entry(GHashTable *cells, const json_t *entry)
+take_entry(const json_t *entry, gpointer cells)
 {
     const char *event = lab_json_string(entry, "event");
     LabJournalCell *cell = event ? cell_of(cells, entry) : NULL;
@@ -95,10 +95,12 @@ take_entry(GHashTable *cells, const json_t *entry)
     }
 }
 
-GHashTable *
-lab_journal_read(LabRun *run, GError **error)
+typedef void (*EntryFunc)(const json_t *entry, gpointer data);
+
+/* Passes over what is no JSON: the last line may be cut off. */
+static gboolean
+each_entry(LabRun *run, EntryFunc func, gpointer data, GError **error)
 {
-    g_autoptr(GHashTable) cells = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
     int fd = openat(run->fd, JOURNAL_FILE, O_RDONLY | O_CLOEXEC);
     FILE *file = fd >= 0 ? fdopen(fd, "r") : NULL;
     g_autofree char *line = NULL;
@@ -107,22 +109,65 @@ lab_journal_read(LabRun *run, GError **error)
     gboolean failed;
 
     if (!file && errno == ENOENT)
-        return g_steal_pointer(&cells);
-    if (!file) {
-        lab_error_set_errno(error, errno, "run '%s': opening the journal", run->id);
-        return NULL;
-    }
+        return TRUE;
+    if (!file)
+        return lab_error_set_errno(error, errno, "run '%s': opening the journal", run->id);
     while ((length = getline(&line, &size, file)) > 0) {
         g_autoptr(json_t) entry = lab_json_parse(line, (gsize)length, JOURNAL_FILE, NULL);
 
         if (entry)
-            take_entry(cells, entry);
+            func(entry, data);
     }
     failed = ferror(file) != 0;
     fclose(file);
-    if (failed) {
-        lab_error_set_errno(error, EIO, "run '%s': reading the journal", run->id);
-        return NULL;
+    return !failed || lab_error_set_errno(error, EIO, "run '%s': reading the journal", run->id);
+}
+
+GHashTable *
+lab_journal_read(LabRun *run, GError **error)
+{
+    g_autoptr(GHashTable) cells = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
+
+    return each_entry(run, take_entry, cells, error) ? g_steal_pointer(&cells) : NULL;
+}
+
+typedef struct {
+    gint64 start_us, last_us; /* of the session that is read; 0: none yet */
+    gint64 spent_us;          /* by those before it */
+} Sessions;
+
+static void
+end_session(Sessions *sessions)
+{
+    sessions->spent_us += MAX(sessions->last_us - sessions->start_us, 0);
+    sessions->start_us = sessions->last_us = 0;
+}
+
+static void
+take_time(const json_t *entry, gpointer data)
+{
+    Sessions *sessions = data;
+    const char *stamp = lab_json_string(entry, "time");
+    g_autoptr(GDateTime) time = stamp ? g_date_time_new_from_iso8601(stamp, NULL) : NULL;
+    gint64 now_us =
+        time ? g_date_time_to_unix(time) * G_USEC_PER_SEC + g_date_time_get_microsecond(time) : 0;
+
+    if (now_us == 0)
+        return;
+    if (g_strcmp0(lab_json_string(entry, "event"), "parent") == 0) {
+        end_session(sessions);
+        sessions->start_us = now_us;
     }
-    return g_steal_pointer(&cells);
+    sessions->last_us = now_us;
+}
+
+gint64
+lab_journal_spent_ms(LabRun *run, GError **error)
+{
+    Sessions sessions = {0};
+
+    if (!each_entry(run, take_time, &sessions, error))
+        return -1;
+    end_session(&sessions);
+    return sessions.spent_us / 1000;
 }

@@ -33,3 +33,7 @@ gboolean lab_journal_append(LabRun *run, json_t *entry, GError **error);
 /* All of it: cell id -> LabJournalCell; a cut-off last line (power loss, full disk) is passed over.
  * Owned by the caller. An absent journal is empty. */
 GHashTable *lab_journal_read(LabRun *run, GError **error);
+
+/* How long parents have driven the run until now: each one from its "parent" line to its last line
+ * (one that was killed is counted up to there). -1: the journal cannot be read. */
+gint64 lab_journal_spent_ms(LabRun *run, GError **error);

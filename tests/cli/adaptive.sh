@@ -55,6 +55,21 @@ is "a budget that is over at once: status 0" \
     "$(FAKE_WORKER_MS=300 status "$KREGLAB" run -k '6.1*' -r "$T/mine" -j 2 --budget 400ms)" 0
 n=$("$KREGLAB" show --json | jq '[.cells[] | select(.state == "ran")] | length')
 ok "$([ "$n" -ge 2 ] && [ "$n" -le 8 ]; echo $?)" "spares the rest ($n cells ran)"
+# Two sessions share a budget of 3 s; the pause between them is no part of it.
+FAKE_WORKER_MS=400 timeout -s KILL 2 "$KREGLAB" run -k '6.1*' -r "$T/mine" -j 1 --budget 3s \
+    >"$T/out" 2>"$T/err" </dev/null || true
+first=$("$KREGLAB" show --json | jq '[.cells[] | select(.state == "ran")] | length')
+sleep 3
+is "a run that was killed is resumed" "$(FAKE_WORKER_MS=400 status "$KREGLAB" resume)" 0
+n=$("$KREGLAB" show --json | jq '[.cells[] | select(.state == "ran")] | length')
+ok "$([ "$n" -gt "$first" ] && [ "$n" -le 8 ]; echo $?)" \
+    "what it took before counts ($first cells ran, then $((n - first)))"
+is "resume has nothing left" "$(FAKE_WORKER_MS=400 status "$KREGLAB" resume)" 0
+is "and runs nothing more" \
+    "$("$KREGLAB" show --json | jq '[.cells[] | select(.state == "ran")] | length')" "$n"
+is "but --budget grants more" "$(FAKE_WORKER_MS=400 status "$KREGLAB" resume --budget 500ms)" 0
+ok "$([ "$("$KREGLAB" show --json | jq '[.cells[] | select(.state == "ran")] | length')" -gt "$n" ]; echo $?)" \
+    "and it goes on"
 is "--adaptive does without a matrix" \
     "$(status "$KREGLAB" run -k '6.1*' -r "$T/mine" -j 2 --adaptive -n 30)" 0
 has "and spares, too" "$T/out" '[0-9]+ spared'

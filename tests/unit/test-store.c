@@ -309,6 +309,27 @@ test_journal(Fixture *f, gconstpointer unused)
     g_assert_cmpint(b->pid, ==, 19);
 }
 
+/* Three sessions: 5 s, 2.5 s up to where it was killed, and one whose clock went back. */
+static void
+test_journal_spent(Fixture *f, gconstpointer unused)
+{
+    const char *lines =
+        "{\"event\":\"parent\",\"pid\":1,\"time\":\"2026-01-31T23:59:58.000Z\"}\n"
+        "{\"event\":\"started\",\"cell\":\"a\",\"time\":\"2026-01-31T23:59:59.000Z\"}\n"
+        "{\"event\":\"end\",\"state\":\"stopped\",\"time\":\"2026-02-01T00:00:03.000Z\"}\n"
+        "{\"event\":\"parent\",\"pid\":2,\"time\":\"2026-02-02T10:00:00.000Z\"}\n"
+        "{\"event\":\"started\",\"cell\":\"a\",\"time\":\"2026-02-02T10:00:02.500Z\"}\n"
+        "{\"event\":\"parent\",\"pid\":3,\"time\":\"2026-02-02T12:00:00.000Z\"}\n"
+        "{\"event\":\"started\",\"cell\":\"a\",\"time\":\"2026-02-02T11:00:00.000Z\"}\n"
+        "{\"event\":\"end\",\"time\":\"2026-0";
+    g_autoptr(LabRun) run = make_run(f->data, 1);
+
+    g_assert_cmpint(lab_journal_spent_ms(run, NULL), ==, 0);
+    g_assert_true(
+        lab_file_write(lab_run_fd(run), "journal.jsonl", lines, strlen(lines), 0600, NULL));
+    g_assert_cmpint(lab_journal_spent_ms(run, NULL), ==, 7500);
+}
+
 /* A line that was cut off by a full disk is passed over, and the next one begins on its own. */
 static void
 test_journal_cut_off(Fixture *f, gconstpointer unused)
@@ -458,6 +479,7 @@ main(int argc, char **argv)
     ADD("/store/run/prepare-keeps-attempt", test_prepare_keeps_earlier_attempt);
     ADD("/store/journal/read", test_journal);
     ADD("/store/journal/cut-off", test_journal_cut_off);
+    ADD("/store/journal/spent", test_journal_spent);
     ADD("/store/index/list", test_index_list);
     ADD("/store/index/rebuild-and-damage", test_index_rebuild_and_damage);
     ADD("/store/index/newer", test_index_of_newer_kreglab);
