@@ -76,6 +76,15 @@ is "each crash is an issue, each cell with one an incident" \
     "$(jq -c '[(.issues | length), (.incidents | length), ([.issues[].id] | unique | length)]' "$T/report.kcidb")" '[7,14,7]'
 jq '.tests[0].status = "CRASH"' "$T/report.kcidb" >"$T/broken.json"
 is "another status does not fit" "$(status "$check" kcidb-5.3 "$T/broken.json")" 1
+jq '(.tests[] | select(.start_time) | .start_time) |= sub("T"; " ")' "$T/report.kcidb" >"$T/broken.json"
+is "nor does another form of time" "$(status "$check" kcidb-5.3 "$T/broken.json")" 1
+jq '.checkouts[0].id = "kreglab"' "$T/report.kcidb" >"$T/broken.json"
+is "nor an id without its origin" "$(status "$check" kcidb-5.3 "$T/broken.json")" 1
+jq '.builds[0].comment = null' "$T/report.kcidb" >"$T/broken.json"
+is "nor null" "$(status "$check" kcidb-5.3 "$T/broken.json")" 1
+is "what is referred to is there" "$(jq -c '
+    [([.builds[].checkout_id] - [.checkouts[].id]), ([.tests[].build_id] - [.builds[].id]),
+     ([.incidents[].test_id] - [.tests[].id]), ([.incidents[].issue_id] - [.issues[].id])] | add' "$T/report.kcidb")" '[]'
 python3 - "$T/report.junit" >"$T/out" <<'EOP'
 import sys
 import xml.etree.ElementTree as tree
