@@ -75,8 +75,9 @@ void lab_scheduler_watch(LabScheduler *scheduler);
 /* LAB_CONFIG_ERROR/LIMIT when a cell that waits can never fit. */
 gboolean lab_scheduler_check_fits(LabScheduler *scheduler, GError **error);
 
-/* lab-scheduler-warm.c: whether the cell runs from a clone. */
-gboolean lab_scheduler_is_warm(LabScheduler *scheduler, const LabRunCell *cell);
+/* lab-scheduler-warm.c: why the cell boots instead of running from a clone, in words; NULL: it runs
+ * from one. */
+const char *lab_scheduler_why_cold(LabScheduler *scheduler, const LabRunCell *cell);
 /* The cell that the slot's worker will probably get next, when its clone may be started ahead;
  * takes the memory for it. NULL: none. Owned by the caller. */
 LabCell *lab_scheduler_cell_ahead(LabScheduler *scheduler, LabSlot *slot);

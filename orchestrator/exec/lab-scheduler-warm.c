@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * Warm or cold? A template costs a boot, its saving and the space of its memory on disk: it is
- * worth that when it is there already, or when three cells of this run will use it.
+ * worth that when it is there already, or when three cells of this run will use it. A cell that
+ * failed for the lab's reasons boots: its template or its clone may have been the reason.
  */
 #include <fcntl.h>
 #include <string.h>
@@ -33,13 +34,17 @@ is_cached(LabScheduler *scheduler, const char *share)
     return found;
 }
 
-gboolean
-lab_scheduler_is_warm(LabScheduler *scheduler, const LabRunCell *cell)
+const char *
+lab_scheduler_why_cold(LabScheduler *scheduler, const LabRunCell *cell)
 {
-    guint sharers = lab_queue_sharers(scheduler->queue, cell);
-
-    return cell->may_be_warm && (sharers >= (guint)(WORTH_A_TEMPLATE * cell->templates) ||
-                                 is_cached(scheduler, cell->share));
+    if (!cell->may_be_warm)
+        return "it never runs from a clone";
+    if (scheduler->failed[cell->index] > 0)
+        return "its last attempt failed for the lab's reasons";
+    if (lab_queue_sharers(scheduler->queue, cell) >= (guint)(WORTH_A_TEMPLATE * cell->templates) ||
+        is_cached(scheduler, cell->share))
+        return NULL;
+    return "fewer than three cells of the run would share its template";
 }
 
 /* Each of the others that run takes one before this worker is free again. */
@@ -50,8 +55,8 @@ lab_scheduler_cell_ahead(LabScheduler *scheduler, LabSlot *slot)
 
     if (!next)
         next = lab_queue_peek(scheduler->queue, 0);
-    if (!next || !lab_scheduler_is_warm(scheduler, slot->cell) ||
-        !lab_scheduler_is_warm(scheduler, next))
+    if (!next || lab_scheduler_why_cold(scheduler, slot->cell) ||
+        lab_scheduler_why_cold(scheduler, next))
         return NULL;
     slot->ahead_bytes = lab_scheduler_room_ahead(scheduler, slot->cell, next);
     return slot->ahead_bytes > 0 ? lab_run_read_cell(scheduler->run, next, NULL) : NULL;

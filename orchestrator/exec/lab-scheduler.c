@@ -264,9 +264,8 @@ start_cell(LabScheduler *scheduler, const LabRunCell *cell, GError **error)
     slot->start_us = g_get_monotonic_time();
     slot->expected_ms = lab_estimate_ms(scheduler->estimate, cell->kernel, cell->recipe,
                                         cell->variant, cell->guess_ms);
-    request.warm = lab_scheduler_is_warm(scheduler, cell);
-    if (!request.warm)
-        request.cold_why = "fewer than three cells of the run would share its template";
+    request.cold_why = lab_scheduler_why_cold(scheduler, cell);
+    request.warm = !request.cold_why;
     request.next = ahead = lab_scheduler_cell_ahead(scheduler, slot);
     slot->task = scheduler->options.executor->start(&request, &handlers, slot, error);
     if (!slot->task) {

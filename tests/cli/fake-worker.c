@@ -5,7 +5,8 @@
  *   FAKE_WORKER_PLAN  "PATTERN=BEHAVIOUR;…", patterns over KERNEL/RECIPE/VARIANT/REPETITION; the
  *                     first that matches counts; without one: pass
  *   FAKE_WORKER_MS    how long a cell takes (default 0)
- *   FAKE_WORKER_LOG   a file that gets "start ID PID", "result ID", "infra ID", "clean" lines
+ *   FAKE_WORKER_LOG   a file that gets "start ID PID", "result ID", "infra ID", "clean" lines, and
+ *                     "warm ID" or "cold ID", as it was asked to run it
  *   FAKE_WORKER_GUEST a pid that is told as the guest's
  * Behaviours: suspect, suspect-once, pass, fail, expected-crash, crash, infra, infra-once, lost,
  * lost-once, no-result, skipped, slow (until it is told to stop), stubborn (not even then), flood,
@@ -220,6 +221,7 @@ run_cells(void)
 
         if (!directory)
             return LAB_EXIT_CONFIG;
+        log_line("%s %s", lab_json_bool(request, "warm", FALSE) ? "warm" : "cold", name);
         status = run_cell(directory);
         signal(SIGTERM, on_term);
         say("{\"event\":\"cell-done\",\"cell\":\"%s\",\"status\":%d}\n", name, status);

@@ -40,4 +40,14 @@ has "with its name" "$T/err" 'none.yaml'
 NO_COLOR=1 status "$KREGLAB" run --kernel 6.1.0 --recipe "$T/mine" >/dev/null
 has "elsewhere than on a terminal: plain lines" "$T/err" '^\[2/2\] pass '
 is "without escape sequences" "$(cat "$T/out" "$T/err" | LC_ALL=C grep -c $'\x1b' || true)" 0
+
+# Clones of one template: what failed for the lab's reasons is tried again with a boot of its own.
+: >"$FAKE_WORKER_LOG"
+run=$(FAKE_WORKER_PLAN='*/plain/2=infra-once' "$KREGLAB" run -j 1 -k 6.1.0 -r "$T/mine" \
+    --variant plain -n 8 2>/dev/null | sed -n 's/^run //p')
+failed=$("$KREGLAB" show --json "$run" | jq -r '.cells[] | select(.repetition == 2) | .id')
+is "the failed cell: from a clone, then cold" \
+    "$(awk -v id="$failed" '$2 == id && /^(warm|cold)/ { print $1 }' "$FAKE_WORKER_LOG" | xargs)" \
+    'warm cold'
+is "the others: from clones" "$(grep -c '^warm' "$FAKE_WORKER_LOG") $(grep -c '^cold' "$FAKE_WORKER_LOG")" '8 1'
 finish
