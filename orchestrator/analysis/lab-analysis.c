@@ -242,23 +242,43 @@ judge(LabAnalysis *analysis)
     g_ptr_array_sort(analysis->comparisons, compare_weights);
 }
 
-/* The kernel that 'name' (id or release) means; an error that lists what there is. */
+static gboolean
+is_like(const char *id, const char *name)
+{
+    return strpbrk(name, "*?") ? g_pattern_match_simple(name, id) : g_str_has_prefix(id, name);
+}
+
+/* The kernel that 'name' means: an id or a release, else the only one that starts so or that a glob
+ * matches. NULL: the first. An error lists what there is. g_free. */
 static char *
 find_kernel(const GPtrArray *observations, const char *name, GError **error)
 {
-    g_autoptr(GString) known = g_string_new(NULL);
+    g_autoptr(GPtrArray) known = g_ptr_array_new();
+    g_autofree char *list = NULL;
+    const char *found = NULL;
+    guint n = 0;
 
     for (guint i = 0; i < observations->len; i++) {
         const LabObservation *one = observations->pdata[i];
 
         if (!name || strcmp(one->kernel, name) == 0 || strcmp(one->release, name) == 0)
             return g_strdup(one->kernel);
-        if (!strstr(known->str, one->kernel))
-            g_string_append_printf(known, "%s%s", known->len ? ", " : "", one->kernel);
+        if (g_ptr_array_find_with_equal_func(known, one->kernel, g_str_equal, NULL))
+            continue;
+        g_ptr_array_add(known, (gpointer)one->kernel);
+        if (is_like(one->kernel, name) || is_like(one->release, name)) {
+            found = one->kernel;
+            n++;
+        }
     }
+    if (n == 1)
+        return g_strdup(found);
+    g_ptr_array_add(known, NULL);
+    list = g_strjoinv(", ", (char **)known->pdata);
     g_set_error(error, LAB_CONFIG_ERROR, LAB_ERROR_NOT_FOUND,
-                "no cell of this run has the kernel '%s'; there are: %s", name ? name : "",
-                known->str);
+                n ? "'%s' may mean several kernels of this run; there are: %s"
+                  : "no cell of this run has the kernel '%s'; there are: %s",
+                name ? name : "", list);
     return NULL;
 }
 
@@ -371,8 +391,12 @@ lab_confidence_parse(const char *text, double *confidence, GError **error)
 char *
 lab_analysis_rule(const LabAnalysis *analysis)
 {
+    g_autofree char *corrected =
+        analysis->n_tests > 1 ? g_strdup_printf(", corrected for %u comparisons", analysis->n_tests)
+                              : g_strdup("");
+
     return g_strdup_printf(
         "verdicts at %g %% confidence: Fisher's exact test of bad runs, log-rank "
-        "test of times to crash, corrected for %u comparisons",
-        analysis->confidence * 100, analysis->n_tests);
+        "test of times to crash%s",
+        analysis->confidence * 100, corrected);
 }

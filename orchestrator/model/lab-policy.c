@@ -33,7 +33,8 @@ static const LabField policy_fields[] = {
     {"confidence", LAB_FIELD_DOUBLE, offsetof(LabPolicy, confidence_percent),
      "how sure a verdict has to be, in percent", .fallback = "95", .min = 50, .max = 99.9999},
     {"baseline", LAB_FIELD_STRING, offsetof(LabPolicy, baseline),
-     "the kernel that is in use now: id or release (default: the first of the run)",
+     "the kernel that is in use now: an id, a release, or a prefix or glob that means one of them "
+     "(default: the first of the run)",
      .example = "6.1.0-55-cloud-amd64"},
     {"kernels", LAB_FIELD_STRINGS, offsetof(LabPolicy, kernels),
      "kernels that are judged: globs over ids and releases (default: all but the baseline)",

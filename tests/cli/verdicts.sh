@@ -17,6 +17,12 @@ of() {
 
 is "kernels of one run: status 1, something got worse" "$(status "$KREGLAB" compare --json $both)" 1
 cp "$T/out" "$T/kernels.json"
+is "the baseline may be a glob" \
+    "$(status "$KREGLAB" compare --json -b '*31*' $both && jq -r '[.comparisons[].baseline.kernel] | unique[]' "$T/out")" \
+    '1
+6.1.0-31-lab'
+is "that means one kernel: status 2" "$(status "$KREGLAB" compare -b 6.1 $both)" 2
+has "else it says which there are" "$T/err" "'6.1' may mean several .*: 6.1.0-30-lab, 6.1.0-31-lab"
 is "two runs: status 1" "$(status "$KREGLAB" compare --json $old $new)" 1
 cp "$T/out" "$T/runs.json"
 ok "$("$check" compare "$T/kernels.json" "$T/runs.json" >"$T/err" 2>&1; echo $?)" "both fit the schema"
