@@ -68,10 +68,18 @@
      .flags = LAB_CRASH_STOPS},
     {.type = "panic",
      .needle = "Kernel panic",
-     .header = "Kernel panic - not syncing: (?<rest>.*)",
+     .header =
+         "Kernel panic - not syncing: (?<rest>.*?)(?: *\\]-+)?$", /* its end alone may be left */
      .title = "kernel panic: ${rest}",
      .rule = LAB_CRASH_RULE_TITLE,
      .flags = LAB_CRASH_STOPS | LAB_CRASH_TRACED},
+
+    {.type = "panic", /* 2.4 and 2.6.9 */
+     .needle = "Kernel panic: ",
+     .header = "^Kernel panic: (?<rest>.*)",
+     .title = "kernel panic: ${rest}",
+     .rule = LAB_CRASH_RULE_TITLE,
+     .flags = LAB_CRASH_NEEDS_TRACE},
 
     /* --- file systems, devices --- */
     {.type = "netdev",

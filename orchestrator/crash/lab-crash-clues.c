@@ -125,8 +125,14 @@ frame_of(const char *line)
 {
     LabCrashFrame *frame = lab_crash_session_frame(line);
 
+    LabCrashFrame *caller = NULL;
+
     if (!frame)
         frame = lab_crash_session_pc(line);
+    if (!frame && (frame = lab_crash_frame_parse_arm(line, &caller))) {
+        lab_crash_frame_free(frame);
+        return caller;
+    }
     return frame ? frame : lab_crash_frame_parse(line);
 }
 
@@ -207,7 +213,7 @@ kind_of_words(const char *text)
 }
 
 /* The first line of the trace to take: the one in which the kernel stopped, else the first.
- * *stopped: crash(8) shows that the kernel was dumped in it. */
+ * *stopped: crash(8) shows that the kernel was dumped in it, or the kernel that it reported it. */
 static gssize
 find_trace(char *const *lines, gboolean *stopped)
 {
@@ -219,6 +225,8 @@ find_trace(char *const *lines, gboolean *stopped)
 
         if (lab_crash_session_is_task(lines[i]))
             begin = -1;
+        if (first >= 0 && strstr(lines[i], "---[ end trace "))
+            *stopped = TRUE;
         if (!frame)
             continue;
         if (begin < 0)

@@ -23,7 +23,8 @@ static const char *const common[] = {
     "(do_)?bad_area\\w*", "_{0,2}do_page_fault", "handle_page_fault", "do_user_addr_fault", "do_kern_addr_fault", "do_general_protection", "do_error",
     "arm_notify_die", "die_kernel_fault", "__do_kernel_fault", "do_tag_\\w+", "do_sea", "do_(mem|el\\d)_abort", "el[01]\\w*", "do_bad\\w*",
     "do_(DataAbort|PrefetchAbort)", "do_translation_fault", "do_alignment\\w*", "(early_)?brk_handler", "bug_(brk_)?handler", "call_(el1_)?break_hook", "do_debug_exception", "do_el1_\\w+", "program_check_\\w+", "do_undefinstr", "__und_svc",
-    "df_debug", "do_double_fault", "handle_stack_overflow", "__stack_chk_fail", "entry_SYSCALL\\w*", "do_syscall\\w*", "ret_from_fork\\w*",
+    "df_debug", "do_double_fault", "handle_stack_overflow", "__stack_chk_fail", "entry_SYSCALL\\w*", "do_syscall\\w*", "ret_from_(fork|kernel)\\w*",
+    "kernel_thread_(helper|starter)", "child_rip",
     "retint_\\w+", "preempt_schedule\\w*", "preempt_count_(add|sub)", "_{2,3}preempt_schedule\\w*", "schedule(_debug|_timeout)?", "__schedule(_bug)?", "_cond_resched", "__cond_resched",
     /* sanitizers and debugging */
     "\\w*kasan\\w*", "__asan\\w*", "\\w*kmsan\\w*", "__msan\\w*", "\\w*kcsan\\w*", "__tsan\\w*", "\\w*ubsan\\w*", "_{0,2}kfence_\\w+", "__sanitizer\\w*",
@@ -67,7 +68,7 @@ static const char *const common[] = {
 static const char *const entries[] = {
     "do_syscall_\\w+", "_{0,2}do_fast_syscall\\w*", "do_int80_syscall\\w*", "x64_sys_call", "ia32_sys_call", "entry_(SYSCALL|INT80|SYSENTER)\\w*", "system_call\\w*", "sysenter_\\w+", "tracesys\\w*",
     "(do_)?el0_svc\\w*", "invoke_syscall", "ret_fast_syscall", "do_trap_ecall_u", "syscall_handler", "__do_syscall", "system_call_(exception|common)",
-    "process_one_work", "process_scheduled_works", "worker_thread", "kthread", "ret_from_fork\\w*", "smpboot_thread_fn",
+    "process_one_work", "process_scheduled_works", "worker_thread", "kthread", "ret_from_(fork|kernel)\\w*", "kernel_thread_(helper|starter)", "child_rip", "smpboot_thread_fn",
     "_{0,2}netif_receive_skb\\w*", "process_backlog", "(__)?napi_poll", "net_rx_action", "_{0,2}do_softirq\\w*", "handle_softirqs", "run_ksoftirqd",
     "call_timer_fn", "expire_timers", "__run_timers?", "run_timer_\\w+", "_{0,2}hrtimer_(run|interrupt)\\w*", "_{0,2}run_hrtimer\\w*", "tasklet_action\\w*", "rcu_do_batch", "rcu_core\\w*",
     "_{0,2}irq_exit\\w*", "generic_handle_\\w+", "handle_irq\\w*",

@@ -271,6 +271,14 @@ continues(const Open *open, const LabCrashClass *class, guint64 line)
            (open->class->flags & LAB_CRASH_PRELUDE);
 }
 
+/* Two CPUs that fault at once say so one after the other; the lines after them tell of one. */
+static gboolean
+repeats(const Open *open, const LabCrashClass *class, const LabCrashLine *line)
+{
+    return open->class == class && class->rule == LAB_CRASH_RULE_TOP && open->lines->len == 1 &&
+           line->has_time && line->number == open->line_last + 1;
+}
+
 /* A machine that starts again without having told why. Later starts add nothing. */
 static void
 note_reboot(LabCrashParser *parser, const LabCrashClass *class, const LabCrashLine *line)
@@ -335,6 +343,11 @@ open_report(LabCrashParser *parser, const LabCrashClass *class, const LabCrashLi
         open = parser->open->pdata[index];
         if (class->flags & LAB_CRASH_FOLLOWS) {
             add_follow_up(parser, open, class, line);
+            return;
+        }
+        if (repeats(open, class, line)) {
+            open->interleaved = TRUE;
+            add_line(parser, open, line);
             return;
         }
         if (continues(open, class, line->number)) {

@@ -428,6 +428,33 @@ explain_panic(LabCrashLog *log, char *const *lines)
     log->cause = report;
 }
 
+/* A log may begin within a report, and be cut again within the next. */
+static void
+find_headless(LabCrashLog *log, char **lines)
+{
+    guint64 first = log->cause->line_first;
+    gboolean ended = FALSE;
+    LabCrashReport *report;
+    char *kept;
+
+    if (log->cause != log->reports->pdata[0] || first == 0 || first > g_strv_length(lines))
+        return;
+    for (guint64 i = 0; i + 1 < first && !ended; i++)
+        ended = strstr(lines[i], "---[ end trace ") != NULL;
+    if (!ended)
+        return;
+    kept = lines[first - 1];
+    lines[first - 1] = NULL;
+    report = lab_crash_clues_report(lines);
+    lines[first - 1] = kept;
+    if (!report)
+        return;
+    report->guessed = TRUE;
+    show_full_function(report);
+    g_ptr_array_insert(log->reports, 0, report);
+    log->cause = report;
+}
+
 static gboolean
 has_session(const GString *text)
 {
@@ -496,6 +523,8 @@ lab_crash_salvage_log(LabCrashSalvage *salvage, LabCrashLog *log)
         read_again(log, lines);
     if (!log->cause)
         return;
+    if (!is_told(log->cause))
+        find_headless(log, lines);
     if (text)
         drop_repetitions(log);
     if (session)

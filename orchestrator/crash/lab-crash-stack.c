@@ -313,9 +313,9 @@ read_stack_line(StackReader *reader, const char *text)
     }
     if (read_pc(reader, text))
         return;
-    if (!reader->current && !(reader->bare && reader->stacks->len == 0))
+    frame = lab_crash_frame_parse_arm(text, &caller); /* needs no announcement: ARM's unwinder */
+    if (!frame && !reader->current && !(reader->bare && reader->stacks->len == 0))
         return;
-    frame = lab_crash_frame_parse_arm(text, &caller);
     if (!frame && !belongs_to_trace(text))
         frame = lab_crash_frame_parse(text);
     if (frame && !reader->current)

@@ -87,6 +87,23 @@ static const Row sanitizers[] = {
 };
 
 static const Row faults[] = {
+    /* two CPUs at once: the lines after the headers tell of one fault */
+    {"BUG: unable to handle kernel paging request in foo_remove", "bad-access",
+     "[  625.659654] Unable to handle kernel paging request at virtual address 000ee028\n"
+     "[  625.659773] Unable to handle kernel paging request at virtual address 000e1028\n"
+     "[  625.659788] Internal error: Oops: 96000005 [#1] SMP\n"
+     "[  625.659809] CPU: 1 PID: 77 Comm: cat Not tainted 4.4.120 #1\n"
+     "[  625.659828] PC is at foo_remove+0x20/0x258\n[  625.659829] Call trace:\n"
+     "[  625.659830] foo_remove+0x20/0x258\n[  625.659831] foo_adjust+0x1/0x2\n"},
+    /* a log that begins within a report, and is cut in the next */
+    {"kernel fault in foo_handler", "fault",
+     "[  223.606] GPR12: c000000000ac0cd0 c00000000fab7000 00000f765a3f0728 00007af734010000\n"
+     "[  223.606866] NIP [c000000000ac0ce8] foo_handler+0x18/0xf0\n[  223.606954] Call Trace:\n"
+     "[  223.606972] [c000003fdc18bc80] [c000000000159400] foo_task+0x160/0x5f0 (unreliable)\n"
+     "[  223.607030] [c000003fdc18bd40] [c000000000150aec] foo_new+0x13c/0x310\n"
+     "[  223.607287] ---[ end trace 4456a1917aa7e1d7 ]---\n"
+     "[  224.411372] Oops: Kernel access of bad area, sig: 11 [#8]\n"
+     "[  224.411403] LE SMP NR_CPUS=2048 NUMA PowerNV\n[  224.411434] Modules linked in:\n"},
     {"illegal operation in foo_s390", "trap",
      "illegal operation: 0001 ilc:1 [#1] PREEMPT SMP\nModules linked in:\n" TASK
      "Krnl PSW : 0704c00180000000 0000000000001234 (foo_s390+0x12/0x34)\nCall Trace:\n "
@@ -190,6 +207,17 @@ static const Row faults[] = {
 };
 
 static const Row hangs[] = {
+    /* ARM's unwinder announces no trace */
+    {"INFO: task hung in foo_writepages", "hung-task",
+     "INFO: task cat:77 blocked for more than 120 seconds.\n      Not tainted 4.14.9 #1\ncat D    "
+     "0 "
+     "77 2 0x0\nWorkqueue: foo foo_fn\n[<80776000>] (__schedule) from [<80777000>] "
+     "(schedule+0x50/0xa8)\n"
+     "[<80777000>] (schedule) from [<80778000>] (io_schedule+0x20/0x40)\n[<80778000>] "
+     "(io_schedule) from "
+     "[<80779000>] (__lock_page+0x1/0x2)\n[<80779000>] (__lock_page) from [<7f4b0000>] "
+     "(foo_writepages+0x8/0xe "
+     "[foo])\n"},
     {"BUG: soft lockup in foo_timer", "soft-lockup", /* within an interrupt */
      "watchdog: BUG: soft lockup - CPU#1 stuck for 26s! [cat:77]\nModules linked in:\n" TASK
      "RIP: 0010:kfree+0x1/0x2\nCall Trace:\n <IRQ>\n foo_timer+0x1/0x2\n call_timer_fn+0x1/0x2\n "
@@ -246,6 +274,14 @@ static const Row hangs[] = {
 };
 
 static const Row locks[] = {
+    {"BUG: scheduling while atomic in foo_rx", "atomic-sleep", /* ARM */
+     "BUG: scheduling while atomic: cat/77/0x00000202\nModules linked in:\nCPU: 0 PID: 77 Comm: "
+     "cat "
+     "Not tainted 4.9.84 #1\nHardware name: foo\n[<c0011725>] (unwind_backtrace) from [<c000fdcf>] "
+     "(show_stack+0xb/0xc)\n[<c000fdcf>] (show_stack) from [<c002d2ab>] "
+     "(__schedule_bug+0x3f/0x60)\n"
+     "[<c002d2ab>] (__schedule_bug) from [<c02441f5>] (__schedule+0x29/0x284)\n[<c02441f5>] "
+     "(__schedule) from [<bfb5a1c1>] (foo_rx+0x70/0xd8 [foo])\n"},
     {"BUG: rwlock bad magic in foo_write", "spinlock",
      "BUG: rwlock bad magic on CPU#0, cat/77, ffff8880\n" TRACE
      " rwlock_bug+0x1/0x2\n do_raw_write_lock+0x1/0x2\n foo_write+0x1/0x2\n" SYSCALL},
@@ -353,6 +389,16 @@ static const Row memory[] = {
 };
 
 static const Row warnings[] = {
+    /* the header is cut off */
+    {"WARNING in foo_watchdog", "warning",
+     "[   18.953351] Modules linked in: foo\n[   18.954653] CPU: 3 PID: 0 Comm: swapper/3 Not "
+     "tainted "
+     "5.10.17 #1\n[   18.954679] Backtrace: \n[   18.954712] [<c0b63050>] (dump_backtrace) from "
+     "[<c0b633e4>] (show_stack+0x20/0x24)\n[   18.954767] [<c0b676a8>] (dump_stack) from "
+     "[<c0220bac>] "
+     "(__warn+0xfc/0x114)\n[   18.954849] [<c0b63ae8>] (__warn) from [<c0a46634>] "
+     "(foo_watchdog+0x308/0x30c)\n[   18.954883] [<c0a4632c>] (foo_watchdog) from [<c02aa600>] "
+     "(call_timer_fn+0x40/0x1bc)\n"},
     {"WARNING: bad usercopy in foo_copy", "usercopy",
      "WARNING: CPU: 0 PID: 77 at mm/usercopy.c:75 usercopy_warn+0xe0/0x100\n" TASK
      "RIP: 0010:usercopy_warn+0xe0/0x100\nCall Trace:\n __check_heap_object+0x1/0x2\n "
@@ -403,6 +449,14 @@ static const Row warnings[] = {
 };
 
 static const Row panics[] = {
+    {"kernel panic: CPU context corrupt", "panic", /* 2.4 */
+     "Jul  9 12:19:41 h kernel: CPU 0: Machine Check Exception: 0000000000000004\n"
+     "Jul  9 12:19:41 h kernel: Bank 4: b604a00100000813 at 000000007e4f2f68\n"
+     "Jul  9 12:19:41 h kernel: Kernel panic: CPU context corrupt\n"},
+    {NULL, NULL, "Kernel panic: what to do\n\nRestart the machine.\n"},
+    {"kernel panic: VFS: Unable to mount root fs on unknown-block(NUM,NUM)", "panic",
+     "Kernel panic - not syncing: VFS: Unable to mount root fs on unknown-block(0,0) ]---\n" TRACE
+     " foo+0x1/0x2\n"},
     {"kernel panic: Couldn't open N_TTY ldisc", "panic",
      "Kernel panic - not syncing: Couldn't open N_TTY ldisc for ptm1 --- error -12.\n" TRACE},
     {"unexpected kernel reboot", "reboot",
@@ -481,6 +535,9 @@ test_cut(void)
         "WARNING:\n" TRACE " foo+0x1/0x2\n bar+0x1/0x2\n",
         "BUG: KASAN: slab-out-of-bounds in foo+0x1/0x20\nRead of size 8 at addr ff by task a/7\n",
         "general protection fault: 0000 [#1] SMP\nModules linked in:\n",
+        "INFO: task cat:77 blocked for more than 120 seconds.\nCall Trace:\n[<8066c218>] "
+        "__schedule+0x2b8/0x7fc\n[<800735f0>] kthread+0x6c/0x90\n[<8001e9ac>] "
+        "kernel_thread_helper+0x10/0x18\n",
     };
 
     for (gsize i = 0; i < G_N_ELEMENTS(texts); i++) {
@@ -489,6 +546,33 @@ test_cut(void)
         g_test_message("%.60s", texts[i]);
         g_assert_nonnull(log->cause);
         g_assert_true(log->cause->corrupted);
+    }
+}
+
+/* Reports without "CPU: … Comm: …" name the kernel elsewhere. */
+static void
+test_releases(void)
+{
+    static const char *const texts[][2] = {
+        {"4.16.2-1.el7.x86_64", "INFO: task cat:77 blocked for more than 120 seconds.\n      Not "
+                                "tainted 4.16.2-1.el7.x86_64 "
+                                "#1\nCall Trace:\n foo+0x1/0x2\n"},
+        {"4.19.0-6-amd64",
+         "INFO: task cat:77 blocked for more than 120 seconds.\n      Tainted: G        W   E     "
+         "4.19.0-6-amd64 #1 Debian 4.19.67-2+deb10u2\n"},
+        {"5.15.1",
+         "WARNING: possible circular locking dependency detected\n5.15.1 #1 Tainted: G      "
+         "     O\ncat/77 is trying to acquire lock:\nc4 (&a){+.+.}-{3:3}, at: foo+0x1/0x2\n"},
+        {"2.6.25-rc2", "Oops: Kernel access of bad area, sig: 11 [#1]\nNIP: d107c0c8 LR: c0072834\n"
+                       "REGS: cf9cfe40 TRAP: 0300 Not tainted (2.6.25-rc2)\nNIP [d107c0c8] "
+                       "foo+0x8/0x10\nCall Trace:\n[cf9cfef0] [c0072804] bar+0x9c/0x16c\n"},
+    };
+
+    for (gsize i = 0; i < G_N_ELEMENTS(texts); i++) {
+        g_autoptr(LabCrashLog) log = lab_crash_log_parse(texts[i][1], strlen(texts[i][1]));
+
+        g_assert_nonnull(log->cause);
+        g_assert_cmpstr(log->release, ==, texts[i][0]);
     }
 }
 
@@ -518,5 +602,6 @@ main(int argc, char **argv)
     g_test_add_func("/crash-titles/warnings", test_warnings);
     g_test_add_func("/crash-titles/panics", test_panics);
     g_test_add_func("/crash-titles/cut", test_cut);
+    g_test_add_func("/crash-titles/releases", test_releases);
     return g_test_run();
 }
