@@ -115,8 +115,10 @@ strip_dmesg(const char *p, LabCrashLine *line)
 {
     const char *q = NULL;
 
-    if (looks_like(p, "[Aaa Aaa ") && looks_like(p + 11, " 99:99:99 9999]"))
-        q = p + 26;
+    const char *end = strchr(p, ']');
+
+    if (end && end - p >= 20 && end - p <= 40 && looks_like(end - 14, " 99:99:99 9999"))
+        q = end + 1; /* names of days and months are the locale's */
     else if (looks_like(p, "[Aaa") && looks_like(p + 6, " 99:99]"))
         q = p + 13;
     else if (p[1] == ' ' && skip_spaces(p + 1)[0] == '+' &&
@@ -237,8 +239,11 @@ skip_date(const char *p)
         for (int i = 0; q && i < 5 && q[0] == ' ' && looks_like(q, " AAA"); i++)
             if (q[4] == ' ' || q[5] == ' ') /* the zone's name */
                 q = strchr(q + 1, ' ');
-    } else if (looks_like(q, "9999-99-99T") || looks_like(q, "9999-99-99 ")) {
+    } else if (looks_like(q, "9999-99-99T") || looks_like(q, "9999-99-99 ") ||
+               looks_like(q, "9999/99/99 ")) {
         q = skip_clock(q + 11);
+    } else if (looks_like(q, "9999-99-99, ") || looks_like(q, "9999/99/99, ")) {
+        q = skip_clock(q + 12);
     } else {
         return NULL;
     }
