@@ -7,9 +7,17 @@
  .title = "BUG: soft lockup in ${F}",
  .alternative = "stall in ${F}",
  .rule = LAB_CRASH_RULE_STALL},
+    {.type = "hard-lockup", /* up to 4.3 the watchdog warned */
+     .needle = "watchdog_overflow_callback",
+     .header = "WARNING: .*kernel/watchdog\\.c:\\d+ watchdog_overflow_callback",
+     .title = "BUG: hard lockup in ${F}",
+     .alternative = "stall in ${F}",
+     .rule = LAB_CRASH_RULE_STALL,
+     .flags = LAB_CRASH_PRELUDE},
     {.type = "hard-lockup",
      .needle = "LOCKUP",
-     .header = "(?:[wW]atchdog detected (?:hard )?LOCKUP on|detected hard LOCKUP)",
+     .header = "(?:[wW]atchdog detected (?:hard )?LOCKUP on|detected hard LOCKUP"
+               "|[wW]atchdog:? CPU[: ]\\d+ (?:detected )?Hard LOCKUP)",
      .title = "BUG: hard lockup in ${F}",
      .alternative = "stall in ${F}",
      .rule = LAB_CRASH_RULE_STALL},

@@ -11,7 +11,8 @@
      "page_from_freelist|prep_new_page|\\w*rmqueue\\w*"
      "|\\w*folio_alloc\\w*|_{0,2}filemap_(?:get|alloc)_folio\\w*|pagecache_get_page"
      "|\\w*alloc_pages\\w*|\\w*vmalloc\\w*|vm_area_alloc_pages|\\w*_cache_ra\\w*"
-     "|release_pages|put_page\\w*|_{0,2}folios?_put\\w*|skb_(?:release|free)_\\w+|free_pages_and_"
+     "|release_pages|\\w*compound_page|_{0,2}put_\\w*page|dev_kfree_skb\\w*|__page_cache_release|"
+     "put_page\\w*|_{0,2}folios?_put\\w*|skb_(?:release|free)_\\w+|free_pages_and_"
      "swap_cache"
      "|tlb_\\w+|zap_\\w+|unmap_\\w+)$",
  .rule = LAB_CRASH_RULE_OWNER},

@@ -10,6 +10,11 @@
  .flags = LAB_CRASH_PRELUDE,
  .title = "WARNING: refcount bug in ${F}",
  .rule = LAB_CRASH_RULE_TRACE},
+    {.type = "refcount", /* x86 from 4.15 to 5.4 */
+     .needle = "refcount_t ",
+     .header = "^refcount_t [a-z ]+ at " FUNCTION,
+     .flags = LAB_CRASH_PRELUDE,
+     .title = "WARNING: refcount bug in ${F}"},
     {.type = "odebug",
      .needle = "ODEBUG: ",
      .header = "^ODEBUG: ",

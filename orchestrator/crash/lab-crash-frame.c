@@ -119,6 +119,22 @@ read_module(const char *p, LabCrashFrame *frame)
         frame->module = g_strndup(p, end - p);
 }
 
+/* " (fs/foo.c:12 (discriminator 3)) ", which scripts/decode_stacktrace.sh puts in the offset's
+ * place; returns what follows or NULL. */
+static const char *
+skip_source(const char *p)
+{
+    const char *colon, *end;
+
+    if (p[0] != ' ' || p[1] != '(' || p[2] == ' ')
+        return NULL;
+    colon = p + 2 + strcspn(p + 2, ": ()");
+    if (*colon != ':' || !g_ascii_isdigit(colon[1]) || !memchr(p, '.', colon - p))
+        return NULL;
+    end = strrchr(colon, ')');
+    return end ? end + 1 : NULL;
+}
+
 /* "symbol+0x1/0x2 [module]"; 'p' at the symbol. */
 static LabCrashFrame *
 parse_symbol(const char *p)
@@ -132,7 +148,7 @@ parse_symbol(const char *p)
     if (end == p || end - p > 512 || g_ascii_isdigit(*p))
         return NULL;
     after = skip_offset(end);
-    if (!after)
+    if (!after && !(after = skip_source(end)))
         return NULL;
     frame = lab_crash_frame_new(p, end - p);
     read_module(after, frame);
@@ -155,7 +171,11 @@ lab_crash_frame_parse_arm(const char *text, LabCrashFrame **caller)
         ;
     if (end == p || g_ascii_isdigit(*p))
         return NULL;
-    after = *end == ')' ? end + 1 : end;
+    if (!(after = skip_offset(end))) /* "(f+0x0/0x8) from" up to 3.12 */
+        after = end;
+    if (g_str_has_prefix(after, " ["))
+        after += strcspn(after, "]") + 1;
+    after += *after == ')';
     if (!g_str_has_prefix(after, " from "))
         return NULL;
     after += strlen(" from ");

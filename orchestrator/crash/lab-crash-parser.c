@@ -275,7 +275,8 @@ continues(const Open *open, const LabCrashClass *class, guint64 line)
 static gboolean
 repeats(const Open *open, const LabCrashClass *class, const LabCrashLine *line)
 {
-    return open->class == class && class->rule == LAB_CRASH_RULE_TOP && open->lines->len == 1 &&
+    return open->class == class && open->lines->len == 1 &&
+           (class->rule == LAB_CRASH_RULE_TOP || class->rule == LAB_CRASH_RULE_STALL) &&
            line->has_time && line->number == open->line_last + 1;
 }
 

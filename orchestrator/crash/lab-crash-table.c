@@ -19,7 +19,9 @@
 #include <string.h>
 
 /* "f+0x1/0x2" with the addresses that kernels before 4.10 put before it. */
-#define FUNCTION "(?:\\[<[^>]*>\\] ?){0,2}(?<F>[A-Za-z_][\\w.]*)\\+0x"
+#define FUNCTION                                     \
+    "(?:\\[<[^>]*>\\] ?){0,2}(?<F>[A-Za-z_][\\w.]*)" \
+    "(?:\\+0x| \\([\\w./+-]+\\.\\w+:\\d)"
 
 /* debugobjects tells on whom frees or starts an object that is in use; those who keep such objects
  * only pass it on. */

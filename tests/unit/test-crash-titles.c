@@ -22,6 +22,13 @@ typedef struct {
 } Row;
 
 static const Row sanitizers[] = {
+    /* what scripts/decode_stacktrace.sh makes of it */
+    {"KASAN: slab-use-after-free Read in foo_super", "kasan",
+     "BUG: KASAN: slab-use-after-free in foo_super (fs/foo/mount.c:286) \nRead of size 8 at addr "
+     "ffff88800853aa88 by task cat/77\n\n" TASK "Call Trace:\n <TASK>\ndump_stack_lvl "
+     "(lib/dump_stack.c:107) \n? foo_super (fs/foo/mount.c:286) \nprint_report "
+     "(mm/kasan/report.c:476) \nkasan_report (mm/kasan/report.c:590) \nfoo_super "
+     "(fs/foo/mount.c:286 (discriminator 3)) \nvfs_get_super (fs/super.c:1) \n"},
     {"UBSAN: array-index-out-of-bounds in foo_index", "ubsan",
      "UBSAN: array-index-out-of-bounds in fs/foo.c:12:3\nindex 9 is out of range\n" TRACE
      " ubsan_epilogue+0x1/0x2\n __ubsan_handle_out_of_bounds+0x1/0x2\n "
@@ -207,6 +214,26 @@ static const Row faults[] = {
 };
 
 static const Row hangs[] = {
+    /* POWER */
+    {"BUG: hard lockup in foo_spin", "hard-lockup",
+     "[ 2020.139747] Watchdog CPU:71 detected Hard LOCKUP other CPUS:42\n[ 2020.139931] Watchdog "
+     "CPU:42 Hard LOCKUP\n[ 2020.139965] CPU: 42 PID: 77 Comm: cat Not tainted 4.15.0 #16\n[ "
+     "2020.139967] NIP [c0000000001d5364] foo_spin+0xd4/0x1b0\n[ 2020.139968] LR "
+     "[c0000000001d5340] "
+     "foo_wait+0xb0/0x1b0\n[ 2020.139969] Call Trace:\n[ 2020.139970] [c000200dc242f360] "
+     "[c0000000001d5340] foo_spin+0xb0/0x1b0 (unreliable)\n[ 2020.139971] [c000200dc242f3c0] "
+     "[c00000000000b184] system_call+0x58/0x6c\n"},
+    /* up to 4.3 */
+    {"BUG: hard lockup in foo_spin", "hard-lockup",
+     "WARNING: CPU: 3 PID: 0 at /build/linux/kernel/watchdog.c:265 "
+     "watchdog_overflow_callback+0x98/0xc0()\nWatchdog detected hard LOCKUP on cpu 3\nModules "
+     "linked "
+     "in: foo\n" TASK "Call Trace:\n <NMI>  [<ffffffff8150b4c5>] dump_stack+0x41/0x51\n "
+     "[<ffffffff81067767>] warn_slowpath_common+0x77/0x90\n [<ffffffff810fccd8>] "
+     "watchdog_overflow_callback+0x98/0xc0\n [<ffffffff81510d5b>] end_repeat_nmi+0x1e/0x2e\n "
+     "<<EOE>>  "
+     "[<ffffffffa0000001>] foo_spin+0x1/0x2 [foo]\n [<ffffffff815126bc>] "
+     "system_call_fastpath+0x16/0x1b\n"},
     /* ARM's unwinder announces no trace */
     {"INFO: task hung in foo_writepages", "hung-task",
      "INFO: task cat:77 blocked for more than 120 seconds.\n      Not tainted 4.14.9 #1\ncat D    "
@@ -274,6 +301,11 @@ static const Row hangs[] = {
 };
 
 static const Row locks[] = {
+    {"BUG: scheduling while atomic in foo_set", "atomic-sleep", /* … from a module to a module */
+     "BUG: scheduling while atomic: cat/77/0x00000202\n[<8057c764>] (schedule) from [<8057eefc>] "
+     "(schedule_timeout+0x10c/0x16c)\n[<8057eefc>] (schedule_timeout) from [<7f0d0248>] "
+     "(foo_set+0xd8/0x144 [foo])\n[<7f0d0248>] (foo_set [foo]) from [<7f0d04ac>] "
+     "(foo_packet+0xc8/0x258 [foo])\n"},
     {"BUG: scheduling while atomic in foo_rx", "atomic-sleep", /* ARM */
      "BUG: scheduling while atomic: cat/77/0x00000202\nModules linked in:\nCPU: 0 PID: 77 Comm: "
      "cat "
@@ -355,6 +387,11 @@ static const Row locks[] = {
 };
 
 static const Row memory[] = {
+    {"BUG: Bad page state in foo_xmit", "bad-page",
+     "BUG: Bad page state in process cat  pfn:02e44\n" TRACE " bad_page.part.59+0x1/0x2\n "
+     "free_pages_prepare+0x1/0x2\n free_compound_page+0x1/0x2\n __put_compound_page+0x1/0x2\n "
+     "put_compound_page+0x1/0x2\n put_page+0x1/0x2\n skb_release_data+0x1/0x2\n "
+     "consume_skb+0x1/0x2\n dev_kfree_skb_any+0x1/0x2\n foo_xmit+0x1/0x2\n" SYSCALL},
     {"BUG: Bad page state in foo_pages", "bad-page",
      "BUG: Bad page state in process cat  pfn:1a2b3\npage:ffffea00 refcount:0\npage dumped "
      "because: "
@@ -389,6 +426,16 @@ static const Row memory[] = {
 };
 
 static const Row warnings[] = {
+    {"WARNING in foo_free", "warning", /* decoded */
+     "WARNING: CPU: 0 PID: 77 at mm/slub.c:3567 kfree (mm/slub.c:3567 mm/slub.c:4558) \nModules "
+     "linked in:\n" TASK "RIP: 0010:kfree (mm/slub.c:3567 mm/slub.c:4558) \nCode: ff 49 8b\nCall "
+     "Trace:\n <TASK>\nfoo_free (fs/foo.c:12) foo\nfoo_close (fs/foo.c:20) foo\n"},
+    {"WARNING: refcount bug in foo_release", "refcount", /* x86, 4.15 to 5.4 */
+     "refcount_t hit zero at foo_release+0x2b/0x70 in cat[77], uid/euid: 0/0\nWARNING: CPU: 1 PID: "
+     "77 "
+     "at kernel/panic.c:681 refcount_error_report+0x9c/0xac\n" TRACE
+     " refcount_error_report+0x9c/0xac\n ex_handler_refcount+0x1/0x2\n "
+     "foo_release+0x2b/0x70\n" SYSCALL},
     /* the header is cut off */
     {"WARNING in foo_watchdog", "warning",
      "[   18.953351] Modules linked in: foo\n[   18.954653] CPU: 3 PID: 0 Comm: swapper/3 Not "
@@ -449,6 +496,10 @@ static const Row warnings[] = {
 };
 
 static const Row panics[] = {
+    {"kernel panic: Attempted to kill init!", "panic", /* ARM up to 3.12 */
+     "Kernel panic - not syncing: Attempted to kill init!\n[<80014428>](unwind_backtrace+0x0/0xf8) "
+     "from [<803643a8>](panic+0x84/0x1dc)\n[<803643a8>](panic+0x84/0x1dc) from [<80025de8>]"
+     "(do_exit+0x700/0x7cc)\n"},
     {"kernel panic: CPU context corrupt", "panic", /* 2.4 */
      "Jul  9 12:19:41 h kernel: CPU 0: Machine Check Exception: 0000000000000004\n"
      "Jul  9 12:19:41 h kernel: Bank 4: b604a00100000813 at 000000007e4f2f68\n"
