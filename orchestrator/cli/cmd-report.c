@@ -54,35 +54,6 @@ settle_links(LabReport *report, const char *output)
     report->links = g_strconcat(run, "/", NULL);
 }
 
-/* "DIR/report.html" -> "report-cells": pages beside it are report-cells-1.html and so on. */
-static char *
-stem_of(const char *output)
-{
-    g_autofree char *name = g_path_get_basename(output);
-    char *end = strrchr(name, '.');
-
-    if (end && end != name)
-        *end = '\0';
-    return g_strconcat(name, "-cells", NULL);
-}
-
-static gboolean
-write_pages(const LabReport *report, const LabReportFormat *format, const char *output,
-            GError **error)
-{
-    g_autofree char *directory = g_path_get_dirname(output);
-
-    for (guint i = 1; format->write_page && i <= report->pages; i++) {
-        g_autoptr(GString) text = g_string_new(NULL);
-        g_autofree char *path = g_strdup_printf("%s/%s-%u.html", directory, report->stem, i);
-
-        if (!format->write_page(report, i, text, error) ||
-            !lab_file_write(AT_FDCWD, path, text->str, (gssize)text->len, 0600, error))
-            return FALSE;
-    }
-    return TRUE;
-}
-
 /* Large reports go to 'fd' piece by piece. */
 static gboolean
 write_to_fd(LabReport *report, const LabReportFormat *format, int fd, GError **error)
@@ -102,7 +73,7 @@ write_to_file(LabReport *report, const LabReportFormat *format, const char *outp
 
     if (fd < 0)
         return FALSE;
-    whole = write_to_fd(report, format, fd, error) && write_pages(report, format, output, error);
+    whole = write_to_fd(report, format, fd, error);
     if (!lab_file_end(AT_FDCWD, fd, temporary, output, whole, error)) {
         g_prefix_error(error, "'%s': ", output);
         return FALSE;
@@ -127,10 +98,8 @@ cmd_report(LabCli *cli, GError **error)
         return LAB_EXIT_CONFIG;
     report->color = cli->color && !output;
     output = output && strcmp(output, "-") != 0 ? output : NULL;
-    if (output) {
+    if (output)
         settle_links(report, output);
-        report->stem = stem_of(output);
-    }
     written = output ? write_to_file(report, format, output, error)
                      : write_to_fd(report, format, STDOUT_FILENO, error);
     return written ? LAB_EXIT_OK : LAB_EXIT_INFRA;

@@ -138,12 +138,28 @@ closeness(const LabCrashTrace *a, const LabCrashTrace *b, const LabCrashKnown *k
                        .score = lab_crash_score(a, b, known, NULL)};
 }
 
+/* For each trace, the index of the first that is the very same: cells that crash alike share one.
+ */
+static guint *
+first_of_each(const GPtrArray *traces)
+{
+    guint *firsts = g_new(guint, traces->len);
+
+    for (guint i = 0; i < traces->len; i++)
+        for (firsts[i] = 0; traces->pdata[firsts[i]] != traces->pdata[i];)
+            firsts[i]++;
+    return firsts;
+}
+
 /* Compares all pairs; sets the match's pair to the closest, *best to how close it is. */
 static void
 compare_sides(LabCrashMatch *match, Side *a, Side *b, const LabCrashKnown *known, Closeness *best)
 {
     g_autofree double *of_b = g_new0(double, b->traces->len);
     g_autofree gboolean *meets_b = g_new0(gboolean, b->traces->len);
+    g_autofree guint *firsts_a = first_of_each(a->traces);
+    g_autofree guint *firsts_b = first_of_each(b->traces);
+    g_autofree Closeness *pairs = g_new(Closeness, (gsize)a->traces->len * b->traces->len);
 
     *best = (Closeness){.score = -1};
     for (guint i = 0; i < a->traces->len; i++) {
@@ -151,8 +167,11 @@ compare_sides(LabCrashMatch *match, Side *a, Side *b, const LabCrashKnown *known
         gboolean meets = FALSE;
 
         for (guint j = 0; j < b->traces->len; j++) {
-            Closeness one = closeness(a->traces->pdata[i], b->traces->pdata[j], known);
+            Closeness one = firsts_a[i] == i && firsts_b[j] == j
+                                ? closeness(a->traces->pdata[i], b->traces->pdata[j], known)
+                                : pairs[(gsize)firsts_a[i] * b->traces->len + firsts_b[j]];
 
+            pairs[(gsize)i * b->traces->len + j] = one;
             of_a = MAX(of_a, one.score);
             of_b[j] = MAX(of_b[j], one.score);
             meets |= one.names;

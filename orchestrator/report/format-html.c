@@ -101,11 +101,87 @@ put_header(const LabReport *report, GString *out)
                          "</nav>\n</header>\n<main>\n");
 }
 
+static const char *
+why_unjudged(const LabReportCell *cell)
+{
+    return cell->brief->why                          ? cell->brief->why
+           : cell->brief->state == LAB_STATE_MISSING ? "not run, or its worker was lost"
+                                                     : "";
+}
+
+/* Cells in one line: the same was run, and the same is said of why it says nothing. */
+typedef struct {
+    const LabReportCell *first;
+    guint n;
+} Unjudged;
+
+/* Unjudged, in running order of their first cells. Owned by the caller. */
+static GArray *
+find_unjudged(const LabReport *report)
+{
+    GArray *lines = g_array_new(FALSE, TRUE, sizeof(Unjudged));
+    g_autoptr(GHashTable) seen = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+
+    for (guint i = 0; i < report->cells->len; i++) {
+        const LabReportCell *cell = report->cells->pdata[i];
+        const LabRunCell *one = cell->cell;
+        const Unjudged new = {cell, 1};
+        char *key;
+        guint line;
+
+        if (cell->brief->state == LAB_STATE_RAN)
+            continue;
+        key = g_strdup_printf("%s\n%s\n%s\n%s\n%s", one->kernel, one->recipe, one->variant,
+                              lab_report_word(cell), why_unjudged(cell));
+        line = GPOINTER_TO_UINT(g_hash_table_lookup(seen, key));
+        if (line > 0) {
+            g_array_index(lines, Unjudged, line - 1).n++;
+            g_free(key);
+            continue;
+        }
+        g_array_append_val(lines, new);
+        g_hash_table_insert(seen, key, GUINT_TO_POINTER(lines->len));
+    }
+    return lines;
+}
+
+/* Above so many lines nobody reads them. */
+#define UNJUDGED_MAX 500
+
+static void
+put_unjudged_lines(const GArray *lines, GString *out)
+{
+    guint left = 0;
+
+    for (guint i = 0; i < lines->len; i++) {
+        const Unjudged *line = &g_array_index(lines, Unjudged, i);
+        const LabRunCell *cell = line->first->cell;
+
+        if (i >= UNJUDGED_MAX) {
+            left += line->n;
+            continue;
+        }
+        g_string_append(out, "<tr><td>");
+        lab_html_badge(out, lab_report_word(line->first), NULL);
+        if (line->n > 1)
+            lab_html(out, " %u cells", line->n);
+        lab_html(out, "</td><td>%s</td><td>%s/%s</td><td>%s</td></tr>\n", cell->release,
+                 cell->recipe, cell->variant, why_unjudged(line->first));
+    }
+    if (left)
+        lab_html(out,
+                 "<tr><td colspan=\"4\">and %u more cells: they are in the JSON report</td></tr>\n",
+                 left);
+}
+
 static void
 put_unjudged(const LabReport *report, GString *out)
 {
+    g_autoptr(GArray) lines = NULL;
+
     if (!report->infra && !report->skipped && !report->missing)
         return;
+    lines = find_unjudged(report);
     lab_html(
         out,
         "<section id=\"unjudged\">\n<h2>Not judged</h2>\n<p>%u cells say nothing about a "
@@ -117,19 +193,7 @@ put_unjudged(const LabReport *report, GString *out)
         "</tr></thead>\n<tbody>\n",
         report->infra + report->skipped + report->missing, report->infra, report->skipped,
         report->missing);
-    for (guint i = 0; i < report->cells->len; i++) {
-        const LabReportCell *cell = report->cells->pdata[i];
-
-        if (cell->brief->state == LAB_STATE_RAN)
-            continue;
-        g_string_append(out, "<tr><td>");
-        lab_html_badge(out, lab_report_word(cell), NULL);
-        lab_html(out, "</td><td>%s</td><td>%s/%s</td><td>%s</td></tr>\n", cell->cell->release,
-                 cell->cell->recipe, cell->cell->variant,
-                 cell->brief->why                          ? cell->brief->why
-                 : cell->brief->state == LAB_STATE_MISSING ? "not run, or its worker was lost"
-                                                           : "");
-    }
+    put_unjudged_lines(lines, out);
     g_string_append(out, "</tbody>\n</table></div>\n</section>\n");
 }
 
@@ -173,7 +237,8 @@ write_html(const LabReport *report, GString *out, GError **error)
     lab_html_survival(report, out);
     lab_html_crashes(report, out);
     lab_html_pictures(report, out);
-    lab_html_cells(report, 0, out);
+    if (!lab_html_cells(report, out, error))
+        return FALSE;
     put_environment(report, out);
     lab_html(out,
              "</main>\n<footer><p>Made by kreglab %s. How: "
@@ -182,26 +247,9 @@ write_html(const LabReport *report, GString *out, GError **error)
     return TRUE;
 }
 
-/* Cells of a large run, beside its report. */
-static gboolean
-write_page(const LabReport *report, guint page, GString *out, GError **error)
-{
-    if (!put_head(report, out, error))
-        return FALSE;
-    lab_html(out,
-             "<body>\n<a class=\"skip\" href=\"#cells\">to the cells</a>\n<header>\n"
-             "<h1>Run <code>%s</code>, page %u of %u</h1>\n<p>Cells that stand in the report's "
-             "matrix and crashes.</p>\n</header>\n<main>\n",
-             lab_run_id(report->run), page, report->pages);
-    lab_html_cells(report, page, out);
-    g_string_append(out, "</main>\n</body>\n</html>\n");
-    return TRUE;
-}
-
 const LabReportFormat lab_report_format_html = {
     .name = "html",
     .extension = "html",
     .summary = "one page for a browser, links to the evidence",
     .write = write_html,
-    .write_page = write_page,
 };

@@ -240,8 +240,8 @@ put_cells(const LabReport *report, GString *out, GError **error)
     g_string_append(out, ",\n  \"cells\": [");
     for (guint i = 0; i < report->cells->len; i++) {
         const LabReportCell *cell = report->cells->pdata[i];
-        g_autoptr(json_t) json = cell->page == 0 ? cell_to_json(report, cell)
-                                                 : short_cell_to_json(report, cell);
+        g_autoptr(json_t) json = cell->detailed ? cell_to_json(report, cell)
+                                                : short_cell_to_json(report, cell);
 
         g_string_append(out, i ? ",\n    " : "\n    ");
         if (!put(out, json, "    ", error) || !lab_report_drain(report, out, error))

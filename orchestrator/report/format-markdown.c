@@ -96,7 +96,8 @@ put_verdicts(const LabReport *report, GString *out)
 static void
 put_group(const LabReport *report, GString *out, const char *kernel, const LabReportRow *row)
 {
-    const LabGroup *group = lab_report_group(report, kernel, row);
+    const LabReportEntry *entry = lab_report_entry(report, kernel, row);
+    const LabGroup *group = entry ? entry->group : NULL;
     g_autofree char *text = group ? lab_group_outcome(group) : NULL;
     LabOutcome outcome = group ? lab_group_outcome_value(group) : LAB_OUTCOME_NONE;
     const char *word = outcome != LAB_OUTCOME_NONE ? lab_outcome_name(outcome)

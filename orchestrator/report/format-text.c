@@ -139,9 +139,10 @@ put_comparisons(const LabReport *report, GString *out, LabComparisonKind kind, c
 
 /* "✗ crash 12.3 s", "✓ pass", several repetitions as "✗ crash 2/3". g_free. */
 static char *
-matrix_text(const LabReport *report, const GPtrArray *cells, const LabGroup *group,
-            const char **word)
+matrix_text(const LabReportEntry *entry, const char **word)
 {
+    const GPtrArray *cells = entry->cells;
+    const LabGroup *group = entry->group;
     const LabReportCell *first = cells->pdata[0];
     LabOutcome outcome = lab_group_outcome_value(group);
     g_autofree char *time = lab_report_time(group->time_to_crash_ms);
@@ -183,14 +184,10 @@ put_matrix(const LabReport *report, GString *out)
         g_string_append(out, "  ");
         put(report, out, NULL, name, first);
         for (guint k = 0; k < report->kernels->len; k++) {
-            g_autoptr(GPtrArray) cells = g_ptr_array_new();
-            g_autofree char *text = NULL;
+            const LabReportEntry *entry = lab_report_entry(report, report->kernels->pdata[k], row);
             const char *word = NULL;
+            g_autofree char *text = entry ? matrix_text(entry, &word) : NULL;
 
-            lab_report_find(report, report->kernels->pdata[k], row, cells);
-            if (cells->len)
-                text = matrix_text(report, cells,
-                                   lab_report_group(report, report->kernels->pdata[k], row), &word);
             g_string_append(out, "  ");
             put(report, out, word, text ? text : "", width);
         }

@@ -272,45 +272,51 @@ put_details(const LabReport *report, const LabReportCell *cell, GString *out)
     g_string_append(out, "</div>\n</details>\n");
 }
 
-/* What became of the cells that this page does not show. */
+/* What became of the cells that have no details here. */
 static void
 put_elsewhere(const LabReport *report, GString *out)
 {
-    guint left_out = 0, beside = 0;
+    guint passed = 0, alike = 0;
 
     for (guint i = 0; i < report->cells->len; i++) {
         const LabReportCell *cell = report->cells->pdata[i];
+        gboolean plain = strcmp(lab_report_word(cell), "pass") == 0 &&
+                         !lab_brief_is_unexpected(cell->brief);
 
-        left_out += cell->page < 0;
-        beside += cell->page > 0;
+        passed += !cell->detailed && plain;
+        alike += !cell->detailed && !plain;
     }
-    if (beside && report->stem) {
-        lab_html(out, "<p><strong>%u more cells</strong> are on pages beside this one:", beside);
-        for (guint i = 1; i <= report->pages; i++)
-            lab_html(out, " <a href=\"%s-%u.html\">%u</a>", report->stem, i, i);
-        g_string_append(out, "</p>\n");
-    } else if (beside) {
+    if (alike)
         lab_html(out,
-                 "<p><strong>%u more cells</strong> are in the JSON report, and on pages beside "
-                 "this one where it is written with --output.</p>\n",
-                 beside);
-    }
-    if (left_out)
-        lab_html(out, "<p class=\"dim\">%u cells that passed as expected are left out.</p>\n",
-                 left_out);
+                 "<p><strong>%u more cells</strong> that did not simply pass are not detailed "
+                 "here: of those of one kernel, recipe and variant that ended alike, there are "
+                 "%d.</p>\n",
+                 alike, LAB_REPORT_EXAMPLES);
+    if (passed)
+        lab_html(out,
+                 "<p><strong>%u cells</strong> passed as expected, and have no details here.</p>\n",
+                 passed);
+    if (alike || passed)
+        lab_html(out,
+                 "<p class=\"dim\">All cells are listed by <code>kreglab show %s</code> and told "
+                 "by its JSON report; <code>kreglab show %s/CELL</code> shows one of them.</p>\n",
+                 lab_run_id(report->run), lab_run_id(report->run));
 }
 
-void
-lab_html_cells(const LabReport *report, guint page, GString *out)
+gboolean
+lab_html_cells(const LabReport *report, GString *out, GError **error)
 {
     g_string_append(out, "<section id=\"cells\">\n<h2>Cells</h2>\n");
     for (guint i = 0; i < report->cells->len; i++) {
         const LabReportCell *cell = report->cells->pdata[i];
 
-        if (cell->page == (int)page)
-            put_details(report, cell, out);
+        if (!cell->detailed)
+            continue;
+        put_details(report, cell, out);
+        if (!lab_report_drain(report, out, error))
+            return FALSE;
     }
-    if (page == 0)
-        put_elsewhere(report, out);
+    put_elsewhere(report, out);
     g_string_append(out, "</section>\n");
+    return TRUE;
 }

@@ -5,7 +5,7 @@
 #include "lab-html.h"
 #include "lab-json.h"
 
-/* Crashes with a box of their own, and cells that are named in one. */
+/* Crashes with a box of their own, and cells, or entries of the matrix, that are named in one. */
 #define CRASHES_MAX 300
 #define CELLS_MAX   40
 /* Stacks side by side, and frames of each. */
@@ -26,25 +26,65 @@ verdict_class(LabCrashVerdict verdict)
 }
 
 static void
-put_cells(const LabReport *report, const LabReportCrash *crash, GString *out)
+put_seen(const LabReportCrash *crash, const LabReportCell *cell, GString *out)
 {
-    g_string_append(out, "<ul class=\"seen\">\n");
-    for (guint i = 0; i < MIN(crash->cells->len, CELLS_MAX); i++) {
-        const LabReportCell *cell = crash->cells->pdata[i];
+    g_string_append(out, "<li>");
+    lab_html_link_cell(cell, "seen", out);
+    lab_html(out, "%s", cell->cell->release);
+    lab_html_unlink_cell(cell, out);
+    lab_html(out, " %s/%s", cell->cell->recipe, cell->cell->variant);
+    if (cell->cell->repetition > 1)
+        lab_html(out, " #%d", cell->cell->repetition);
+    if (strcmp(cell->observation->title, crash->title) != 0)
+        lab_html(out, "<br><code class=\"title\">%s</code>", cell->observation->title);
+    g_string_append(out, "</li>\n");
+}
+
+/* Too many cells to name each: the entries of the matrix that they are of, the first cell of which
+ * is linked. */
+static void
+put_entries(const LabReportCrash *crash, GString *out)
+{
+    g_autoptr(GHashTable) counts = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+    g_autoptr(GPtrArray) firsts = g_ptr_array_new(), names = g_ptr_array_new();
+
+    for (guint i = 0; i < crash->cells->len; i++) {
+        LabReportCell *cell = crash->cells->pdata[i];
+        char *name = g_strdup_printf("%s %s/%s", cell->cell->kernel, cell->cell->recipe,
+                                     cell->cell->variant);
+        guint n = GPOINTER_TO_UINT(g_hash_table_lookup(counts, name));
+
+        if (n == 0) {
+            g_ptr_array_add(firsts, cell);
+            g_ptr_array_add(names, name);
+        }
+        g_hash_table_insert(counts, name, GUINT_TO_POINTER(n + 1));
+    }
+    for (guint i = 0; i < MIN(firsts->len, CELLS_MAX); i++) {
+        const LabReportCell *cell = firsts->pdata[i];
+        guint n = GPOINTER_TO_UINT(g_hash_table_lookup(counts, names->pdata[i]));
 
         g_string_append(out, "<li>");
-        lab_html_link_cell(report, cell, "seen", out);
+        lab_html_link_cell(cell, "seen", out);
         lab_html(out, "%s", cell->cell->release);
-        lab_html_unlink_cell(report, cell, out);
-        lab_html(out, " %s/%s", cell->cell->recipe, cell->cell->variant);
-        if (cell->cell->repetition > 1)
-            lab_html(out, " #%d", cell->cell->repetition);
-        if (strcmp(cell->observation->title, crash->title) != 0)
-            lab_html(out, "<br><code class=\"title\">%s</code>", cell->observation->title);
-        g_string_append(out, "</li>\n");
+        lab_html_unlink_cell(cell, out);
+        lab_html(out, " %s/%s, %u cell%s</li>\n", cell->cell->recipe, cell->cell->variant, n,
+                 n == 1 ? "" : "s");
     }
+    if (firsts->len > CELLS_MAX)
+        lab_html(out, "<li class=\"dim\">and on %u more of the matrix's entries</li>\n",
+                 firsts->len - CELLS_MAX);
+}
+
+static void
+put_cells(const LabReportCrash *crash, GString *out)
+{
+    g_string_append(out, "<ul class=\"seen\">\n");
     if (crash->cells->len > CELLS_MAX)
-        lab_html(out, "<li class=\"dim\">and %u more cells</li>\n", crash->cells->len - CELLS_MAX);
+        put_entries(crash, out);
+    else
+        for (guint i = 0; i < crash->cells->len; i++)
+            put_seen(crash, crash->cells->pdata[i], out);
     g_string_append(out, "</ul>\n");
 }
 
@@ -148,7 +188,7 @@ put_crash(const LabReport *report, guint number, GString *out)
              "<div class=\"part\"><h4>Seen on</h4>\n",
              number + 1, number + 1, crash->title, crash->cells->len,
              crash->cells->len == 1 ? "" : "s");
-    put_cells(report, crash, out);
+    put_cells(crash, out);
     put_reasons(report, crash, out);
     g_string_append(out, "</div>\n");
     lab_html_crash(lab_json_member(result, "crash"), out);

@@ -39,9 +39,9 @@ put_cell(const LabReport *report, const LabReportCell *cell, gboolean numbered, 
                  : g_strdup(lab_report_word(cell));
 
     g_string_append(out, "<div class=\"cell\">");
-    lab_html_link_cell(report, cell, "plain", out);
+    lab_html_link_cell(cell, "plain", out);
     lab_html_badge(out, lab_report_word(cell), word);
-    lab_html_unlink_cell(report, cell, out);
+    lab_html_unlink_cell(cell, out);
     if (lab_brief_is_unexpected(brief))
         g_string_append(out, " <span class=\"unexpected\">unexpected</span>");
     else if (brief->expected == LAB_EXPECTED_YES && brief->outcome != LAB_OUTCOME_PASS)
@@ -60,29 +60,81 @@ put_cell(const LabReport *report, const LabReportCell *cell, gboolean numbered, 
     g_string_append(out, "</div></div>");
 }
 
-/* Of one group, so many are shown one by one. */
+/* Cells that ended alike: how many, and a few to look at. */
+static void
+put_kind(const LabReportKind *kind, guint total, GString *out)
+{
+    const LabReportCell *first = kind->examples[0];
+    const char *word = lab_report_word(first);
+    g_autofree char *text = g_strdup_printf("%s %u of %u", word, kind->n, total);
+
+    g_string_append(out, "<div class=\"cell\">");
+    lab_html_badge(out, word, text);
+    if (lab_brief_is_unexpected(first->brief))
+        g_string_append(out, " <span class=\"unexpected\">unexpected</span>");
+    if (first->brief->title)
+        lab_html(out, "<code class=\"title\">%s</code>", first->brief->title);
+    if (first->detailed) {
+        g_string_append(out, "<div class=\"links\">such as");
+        for (guint i = 0; i < LAB_REPORT_EXAMPLES && kind->examples[i]; i++) {
+            const LabReportCell *cell = kind->examples[i];
+
+            g_string_append_c(out, ' ');
+            lab_html_link_cell(cell, "seen", out);
+            lab_html(out, "#%d", cell->cell->repetition);
+            lab_html_unlink_cell(cell, out);
+        }
+        g_string_append(out, "</div>");
+    }
+    g_string_append(out, "</div>");
+}
+
+/* Of one entry, so many kinds are shown. */
+#define KINDS_MAX 12
+
+static void
+put_kinds(const LabReportEntry *entry, GString *out)
+{
+    guint left = 0;
+
+    for (guint i = 0; i < entry->kinds->len; i++) {
+        const LabReportKind *kind = &g_array_index(entry->kinds, LabReportKind, i);
+
+        if (i < KINDS_MAX)
+            put_kind(kind, entry->cells->len, out);
+        else
+            left += kind->n;
+    }
+    if (left)
+        lab_html(out, "<div class=\"fact dim\">and %u cells that ended in %u other ways</div>",
+                 left, entry->kinds->len - KINDS_MAX);
+    if (entry->group->time_to_crash_ms >= 0) {
+        g_autofree char *time = lab_report_time(entry->group->time_to_crash_ms);
+
+        lab_html(out, "<div class=\"fact\">crash after %s (median)</div>", time);
+    }
+}
+
+/* Of one entry, so many that are no pass are shown one by one. */
 #define SHOWN_MAX 12
 
 /* Many repetitions: the passes as a count, the others one by one. */
 static void
-put_cells(const LabReport *report, const GPtrArray *cells, GString *out)
+put_cells(const LabReport *report, const LabReportEntry *entry, GString *out)
 {
-    guint passes = 0;
-    guint others = 0;
+    guint passes = 0, shown_max = lab_report_is_large(report) ? LAB_REPORT_EXAMPLES : SHOWN_MAX;
 
-    for (guint i = 0; i < cells->len; i++) {
-        const LabReportCell *cell = cells->pdata[i];
-        gboolean pass = strcmp(lab_report_word(cell), "pass") == 0;
-
-        passes += pass;
-        others += !pass;
-        if ((!pass && others <= SHOWN_MAX) || cells->len == 1)
-            put_cell(report, cell, cells->len > 1, out);
+    for (guint i = 0; i < entry->cells->len; i++)
+        passes += strcmp(lab_report_word(entry->cells->pdata[i]), "pass") == 0;
+    if (entry->cells->len - passes > shown_max) {
+        put_kinds(entry, out);
+        return;
     }
-    if (others > SHOWN_MAX)
-        lab_html(out, "<div class=\"fact dim\">and %u more: see Cells</div>", others - SHOWN_MAX);
-    if (passes && cells->len > 1) {
-        g_autofree char *text = g_strdup_printf("pass %u of %u", passes, cells->len);
+    for (guint i = 0; i < entry->cells->len; i++)
+        if (entry->cells->len == 1 || strcmp(lab_report_word(entry->cells->pdata[i]), "pass") != 0)
+            put_cell(report, entry->cells->pdata[i], entry->cells->len > 1, out);
+    if (passes && entry->cells->len > 1) {
+        g_autofree char *text = g_strdup_printf("pass %u of %u", passes, entry->cells->len);
 
         lab_html_badge(out, "pass", text);
     }
@@ -135,16 +187,14 @@ lab_html_matrix(const LabReport *report, GString *out)
         lab_html(out, "<tr><th scope=\"row\">%s<br><span class=\"dim\">%s%s</span></th>",
                  row->recipe, row->variant, row->baseline ? ", baseline" : "");
         for (guint k = 0; k < report->kernels->len; k++) {
-            const char *kernel = report->kernels->pdata[k];
-            g_autoptr(GPtrArray) cells = g_ptr_array_new();
+            const LabReportEntry *entry = lab_report_entry(report, report->kernels->pdata[k], row);
 
-            lab_report_find(report, kernel, row, cells);
             g_string_append(out, "<td>");
-            if (cells->len)
-                put_cells(report, cells, out);
+            if (entry)
+                put_cells(report, entry, out);
             else
                 g_string_append(out, "<span class=\"dim\">not in the matrix</span>");
-            put_metrics(lab_report_group(report, kernel, row), out);
+            put_metrics(entry ? entry->group : NULL, out);
             g_string_append(out, "</td>");
         }
         g_string_append(out, "</tr>\n");

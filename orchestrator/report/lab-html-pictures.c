@@ -151,12 +151,12 @@ put_memory_of(const LabReport *report, const LabReportCell *cell, GString *out)
     name = g_strdup_printf("%s %s/%s: memory available, at most %s, in the end %s",
                            cell->cell->release, cell->cell->recipe, cell->cell->variant, top, last);
     g_string_append(out, "<li>");
-    lab_html_link_cell(report, cell, "plain", out);
+    lab_html_link_cell(cell, "plain", out);
     lab_svg_line(out, name, points, greatest(points));
     lab_html(out,
              "<span>%s/%s</span><span class=\"dim\">%s</span><span class=\"dim\">%s → %s</span>",
              cell->cell->recipe, cell->cell->variant, cell->cell->release, top, last);
-    lab_html_unlink_cell(report, cell, out);
+    lab_html_unlink_cell(cell, out);
     g_string_append(out, "</li>\n");
     return TRUE;
 }

@@ -46,7 +46,8 @@ curves_of(const LabReport *report, const LabReportRow *row)
     g_array_set_clear_func(curves, (GDestroyNotify)curve_clear);
     for (guint i = 0; i < report->kernels->len; i++) {
         const char *kernel = report->kernels->pdata[i];
-        const LabGroup *group = lab_report_group(report, kernel, row);
+        const LabReportEntry *entry = lab_report_entry(report, kernel, row);
+        const LabGroup *group = entry ? entry->group : NULL;
         Curve curve = {.release = lab_report_release(report, kernel), .kernel = i};
 
         if (!group || !group->times || !group->times->len)

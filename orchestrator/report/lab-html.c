@@ -35,29 +35,19 @@ lab_html_badge(GString *out, const char *word, const char *text)
              lab_report_sign(word), text ? text : word);
 }
 
-static gboolean
-has_details(const LabReport *report, const LabReportCell *cell)
-{
-    return cell->page == 0 || (cell->page > 0 && report->stem);
-}
-
 void
-lab_html_link_cell(const LabReport *report, const LabReportCell *cell, const char *class,
-                   GString *out)
+lab_html_link_cell(const LabReportCell *cell, const char *class, GString *out)
 {
-    if (!has_details(report, cell))
-        lab_html(out, "<span class=\"%s\">", class);
-    else if (cell->page == 0)
+    if (cell->detailed)
         lab_html(out, "<a class=\"%s\" href=\"#c-%s\">", class, cell->cell->id);
     else
-        lab_html(out, "<a class=\"%s\" href=\"%s-%d.html#c-%s\">", class, report->stem, cell->page,
-                 cell->cell->id);
+        lab_html(out, "<span class=\"%s\">", class);
 }
 
 void
-lab_html_unlink_cell(const LabReport *report, const LabReportCell *cell, GString *out)
+lab_html_unlink_cell(const LabReportCell *cell, GString *out)
 {
-    g_string_append(out, has_details(report, cell) ? "</a>" : "</span>");
+    g_string_append(out, cell->detailed ? "</a>" : "</span>");
 }
 
 void

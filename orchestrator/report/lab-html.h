@@ -16,17 +16,16 @@ void lab_html_matrix(const LabReport *report, GString *out);
 void lab_html_crashes(const LabReport *report, GString *out);
 void lab_html_survival(const LabReport *report, GString *out);
 void lab_html_pictures(const LabReport *report, GString *out);
-/* The details of the cells that this page has. */
-void lab_html_cells(const LabReport *report, guint page, GString *out);
+/* The details of the cells that have them. */
+gboolean lab_html_cells(const LabReport *report, GString *out, GError **error);
 
 /* A result's "crash": title, flags, frames, what was reported before and after. NULL: nothing. */
 void lab_html_crash(const json_t *crash, GString *out);
 
 /* "<a href=…>" to the cell's details, or "<span>" when it has none; close it with
  * lab_html_unlink_cell(). 'class': of either. */
-void lab_html_link_cell(const LabReport *report, const LabReportCell *cell, const char *class,
-                        GString *out);
-void lab_html_unlink_cell(const LabReport *report, const LabReportCell *cell, GString *out);
+void lab_html_link_cell(const LabReportCell *cell, const char *class, GString *out);
+void lab_html_unlink_cell(const LabReportCell *cell, GString *out);
 
 /* Links to the cell's files that are there. 'all' FALSE: console and vmcore only. */
 void

@@ -101,20 +101,35 @@ traces_of(const LabReportCrash *crash)
     return traces;
 }
 
-static gboolean
-share_recipe(const LabReportCrash *a, const LabReportCrash *b)
+/* The recipes that show a crash: a set of interned names. */
+static GHashTable *
+recipes_of(const LabReportCrash *crash)
 {
-    for (guint i = 0; i < a->cells->len; i++)
-        for (guint j = 0; j < b->cells->len; j++)
-            if (strcmp(((LabReportCell *)a->cells->pdata[i])->cell->recipe,
-                       ((LabReportCell *)b->cells->pdata[j])->cell->recipe) == 0)
-                return TRUE;
+    GHashTable *recipes = g_hash_table_new(NULL, NULL);
+
+    for (guint i = 0; i < crash->cells->len; i++)
+        g_hash_table_add(recipes,
+                         (char *)((LabReportCell *)crash->cells->pdata[i])->observation->recipe);
+    return recipes;
+}
+
+static gboolean
+share_recipe(GHashTable *a, GHashTable *b)
+{
+    GHashTableIter iter;
+    gpointer recipe;
+
+    g_hash_table_iter_init(&iter, a);
+    while (g_hash_table_iter_next(&iter, &recipe, NULL))
+        if (g_hash_table_contains(b, recipe))
+            return TRUE;
     return FALSE;
 }
 
-/* Groups that somebody may take for one: of one class, or of one recipe. */
+/* Groups that somebody may take for one: of one class, or of one recipe. 'recipes': of each of the
+ * first COMPARED_MAX. */
 static void
-tell_apart(GPtrArray *crashes, guint index)
+tell_apart(GPtrArray *crashes, guint index, const GPtrArray *recipes)
 {
     LabReportCrash *crash = crashes->pdata[index];
     const LabReportCell *first = crash->cells->pdata[0];
@@ -129,7 +144,7 @@ tell_apart(GPtrArray *crashes, guint index)
 
         if (i == index || crash->apart->len == APART_MAX ||
             (!lab_crash_class_meets(first->observation->trace, cell->observation->trace) &&
-             !share_recipe(crash, other)))
+             !share_recipe(recipes->pdata[index], recipes->pdata[i])))
             continue;
         others = traces_of(other);
         match = lab_crash_match_new_named(traces, "this crash", others, "the other",
@@ -148,6 +163,8 @@ lab_report_find_crashes(const LabReport *report)
     g_autoptr(GPtrArray) cells = g_ptr_array_new();
     g_autoptr(GPtrArray) traces = g_ptr_array_new();
     g_autoptr(GPtrArray) groups = NULL;
+    g_autoptr(GPtrArray)
+        recipes = g_ptr_array_new_with_free_func((GDestroyNotify)g_hash_table_unref);
     GPtrArray *crashes = g_ptr_array_new_with_free_func((GDestroyNotify)crash_free);
 
     for (guint i = 0; i < report->cells->len; i++) {
@@ -163,7 +180,9 @@ lab_report_find_crashes(const LabReport *report)
         g_ptr_array_add(crashes, crash_from_group(groups->pdata[i], cells));
     add_damaged(crashes, cells);
     for (guint i = 0; i < MIN(crashes->len, COMPARED_MAX); i++)
-        tell_apart(crashes, i);
+        g_ptr_array_add(recipes, recipes_of(crashes->pdata[i]));
+    for (guint i = 0; i < recipes->len; i++)
+        tell_apart(crashes, i, recipes);
     return crashes;
 }
 

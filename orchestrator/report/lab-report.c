@@ -35,12 +35,12 @@ lab_report_free(LabReport *report)
     g_clear_pointer(&report->crashes, g_ptr_array_unref);
     g_clear_pointer(&report->beside, g_hash_table_unref);
     g_ptr_array_unref(report->cells);
+    g_hash_table_unref(report->entries);
     g_ptr_array_unref(report->kernels);
     g_ptr_array_unref(report->rows);
     lab_analysis_free(report->analysis);
     json_decref(report->facts);
     g_free(report->links);
-    g_free(report->stem);
     g_free(report);
 }
 
@@ -163,28 +163,34 @@ read_facts(LabReport *report)
         report->facts = json_object();
 }
 
-static void
-assign_pages(LabReport *report)
+gboolean
+lab_report_is_large(const LabReport *report)
 {
+    return report->cells->len > LAB_REPORT_LARGE;
+}
+
+static void
+choose_detailed(LabReport *report)
+{
+    gboolean large = lab_report_is_large(report);
     guint n = 0;
 
     for (guint i = 0; i < report->cells->len; i++) {
         LabReportCell *cell = report->cells->pdata[i];
 
-        if (report->cells->len > LAB_REPORT_DETAILS_MAX &&
-            strcmp(lab_report_word(cell), "pass") == 0 && !lab_brief_is_unexpected(cell->brief))
-            cell->page = -1;
-        else
-            cell->page = (int)(n++ / LAB_REPORT_PAGE_CELLS);
+        cell->detailed =
+            !large ||
+            (n < LAB_REPORT_DETAILED_MAX && cell->nth_of_kind <= LAB_REPORT_EXAMPLES &&
+             (strcmp(lab_report_word(cell), "pass") != 0 || lab_brief_is_unexpected(cell->brief)));
+        n += cell->detailed;
     }
-    report->pages = n ? (n - 1) / LAB_REPORT_PAGE_CELLS : 0;
 }
 
 LabReport *
 lab_report_new(LabRun *run, const char *baseline_kernel, double confidence, GError **error)
 {
     g_autoptr(LabReport) report = g_new0(LabReport, 1);
-    g_autoptr(GHashTable) journal = NULL;
+    g_autoptr(GHashTable) removed = NULL;
     g_autoptr(GPtrArray) briefs = NULL;
     GPtrArray *observations;
     const GPtrArray *cells;
@@ -195,6 +201,7 @@ lab_report_new(LabRun *run, const char *baseline_kernel, double confidence, GErr
     report->cells = g_ptr_array_new_with_free_func((GDestroyNotify)cell_free);
     report->kernels = g_ptr_array_new();
     report->rows = g_ptr_array_new_with_free_func(g_free);
+    report->entries = lab_report_entries_new();
     briefs = g_ptr_array_new_with_free_func((GDestroyNotify)lab_brief_free);
     observations = lab_analysis_read_run(run, briefs, error);
     if (!observations)
@@ -202,27 +209,27 @@ lab_report_new(LabRun *run, const char *baseline_kernel, double confidence, GErr
     report->analysis = lab_analysis_new(observations, baseline_kernel, confidence, error);
     if (!report->analysis)
         return NULL;
-    journal = lab_journal_read(run, error);
-    if (!journal)
+    removed = lab_journal_removed_dumps(run, error);
+    if (!removed)
         return NULL;
     cells = lab_run_cells(run, error);
     for (guint i = 0; i < cells->len; i++) {
         LabReportCell *cell = g_new0(LabReportCell, 1);
-        const LabJournalCell *done;
 
         cell->cell = cells->pdata[i];
         cell->observation = observations->pdata[i];
         cell->baseline = cell->observation->baseline;
         cell->brief = g_steal_pointer(&briefs->pdata[i]);
-        done = g_hash_table_lookup(journal, cell->cell->id);
-        cell->dump_removed = done && done->dump_removed;
+        cell->dump_removed = g_hash_table_contains(removed, cell->cell->id);
         g_ptr_array_add(report->cells, cell);
         add_once(report->kernels, cell->cell->kernel);
         add_row(report->rows, cell->cell, cell->baseline);
         count_cell(report, cell);
+        lab_report_enter(report, cell);
     }
+    lab_report_settle_entries(report);
     read_facts(report);
-    assign_pages(report);
+    choose_detailed(report);
     report->crashes = lab_report_find_crashes(report);
     report->beside = lab_report_choose_beside(report);
     return g_steal_pointer(&report);
@@ -280,33 +287,6 @@ lab_report_cell_result(const LabReport *report, const LabReportCell *cell)
     g_autoptr(json_t) result = lab_run_read_result(report->run, cell->cell, NULL);
 
     return result ? lab_report_clean(result) : NULL;
-}
-
-void
-lab_report_find(const LabReport *report, const char *kernel, const LabReportRow *row,
-                GPtrArray *found)
-{
-    for (guint i = 0; i < report->cells->len; i++) {
-        LabReportCell *cell = report->cells->pdata[i];
-
-        /* A run has each of these words once: 40 million comparisons in a large report. */
-        if (cell->cell->kernel == kernel && cell->cell->recipe == row->recipe &&
-            cell->cell->variant == row->variant)
-            g_ptr_array_add(found, cell);
-    }
-}
-
-const LabGroup *
-lab_report_group(const LabReport *report, const char *kernel, const LabReportRow *row)
-{
-    for (guint i = 0; i < report->analysis->groups->len; i++) {
-        const LabGroup *group = report->analysis->groups->pdata[i];
-
-        if (strcmp(group->kernel, kernel) == 0 && strcmp(group->recipe, row->recipe) == 0 &&
-            strcmp(group->variant, row->variant) == 0)
-            return group;
-    }
-    return NULL;
 }
 
 const char *

@@ -13,10 +13,11 @@
 /* So many comparisons are told with what changed beside the outcome: it takes reading logs. */
 #define LAB_REPORT_BESIDE_MAX 50
 
-/* Above so many cells, the HTML page has no details of those that passed as expected. */
-#define LAB_REPORT_DETAILS_MAX 400
-/* And so many it has itself: the next ones are on pages beside it. */
-#define LAB_REPORT_PAGE_CELLS 5000
+/* A run of more cells is a large one: its report details LAB_REPORT_EXAMPLES cells of each kind
+ * (LabReportKind) but none that passed as expected, and LAB_REPORT_DETAILED_MAX in all. */
+#define LAB_REPORT_LARGE        400
+#define LAB_REPORT_EXAMPLES     3
+#define LAB_REPORT_DETAILED_MAX 5000
 
 typedef struct {
     const LabRunCell *cell;      /* borrowed from the run */
@@ -24,7 +25,8 @@ typedef struct {
     LabBrief *brief;
     gboolean baseline;
     gboolean dump_removed; /* kept once per signature: this one is gone */
-    int page; /* of its details in HTML: 0 the report itself, 1… beside it; -1: it has none */
+    guint nth_of_kind;     /* in running order, from 1 */
+    gboolean detailed;     /* the report has all that is known of it */
 } LabReportCell;
 
 /* Files of a cell directory that a report links to. */
@@ -58,13 +60,27 @@ typedef struct {
     gboolean baseline;
 } LabReportRow;
 
+/* Cells of an entry that ended alike: one outcome, one title, expected or not. */
+typedef struct {
+    const LabReportCell *examples[LAB_REPORT_EXAMPLES]; /* the first ones; NULL: no more */
+    guint n;
+} LabReportKind;
+
+/* One entry of the matrix: the cells of a kernel and a row. */
+typedef struct {
+    GPtrArray *cells;      /* LabReportCell in running order, borrowed; at least one */
+    GArray *kinds;         /* LabReportKind, the one that most cells have first */
+    const LabGroup *group; /* what the analysis makes of them; borrowed */
+} LabReportEntry;
+
 typedef struct {
     LabRun *run; /* borrowed */
     LabAnalysis *analysis;
-    GPtrArray *cells;   /* LabReportCell, in running order */
-    GPtrArray *kernels; /* char * ids, in running order; borrowed */
-    GPtrArray *rows;    /* LabReportRow, in running order */
-    GPtrArray *crashes; /* LabReportCrash, the one that most cells have first */
+    GPtrArray *cells;    /* LabReportCell, in running order */
+    GPtrArray *kernels;  /* char * ids, in running order; borrowed */
+    GPtrArray *rows;     /* LabReportRow, in running order */
+    GHashTable *entries; /* for lab_report_entry() */
+    GPtrArray *crashes;  /* LabReportCrash, the one that most cells have first */
     GHashTable *beside; /* LabComparison, borrowed -> json_t, read when it is asked for: comparisons
                          * that lab_report_beside() tells of */
     guint ran, infra, skipped, missing, unexpected;
@@ -72,8 +88,6 @@ typedef struct {
     guint outcomes[LAB_OUTCOME_INCONCLUSIVE + 1]; /* of those that ran */
     json_t *facts;                                /* facts of result.json that all cells share */
     gboolean color;                               /* text: escape sequences are welcome */
-    guint pages;                                  /* beside the HTML report */
-    char *stem;  /* of the names of those pages, "report-cells"; NULL: they are not written */
     int fd;      /* lab_report_drain() writes to it; -1: what is written is kept in memory */
     char *links; /* what stands before "cells/…" in a link: "" or an absolute directory + "/" */
 } LabReport;
@@ -88,13 +102,11 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(LabReport, lab_report_free)
 guint lab_report_evidence(const LabReport *report, const LabReportCell *cell);
 /* The cell's result.json, cleaned of control characters; NULL: missing. New reference. */
 json_t *lab_report_cell_result(const LabReport *report, const LabReportCell *cell);
-/* The cells of a kernel (of report->kernels) and a row (of report->rows); appends borrowed
- * LabReportCell to 'found'. */
-void lab_report_find(const LabReport *report, const char *kernel, const LabReportRow *row,
-                     GPtrArray *found);
-/* The group of the analysis that they make; NULL when there are none. */
-const LabGroup *
-lab_report_group(const LabReport *report, const char *kernel, const LabReportRow *row);
+gboolean lab_report_is_large(const LabReport *report);
+/* The entry of a kernel (of report->kernels) and a row (of report->rows); NULL: not in the matrix.
+ * Borrowed. */
+const LabReportEntry *
+lab_report_entry(const LabReport *report, const char *kernel, const LabReportRow *row);
 /* The release of a kernel id, for people; borrowed. */
 const char *lab_report_release(const LabReport *report, const char *kernel);
 
@@ -114,8 +126,6 @@ typedef struct {
     const char *extension; /* "html": runs/RUN/report.html */
     const char *summary;
     gboolean (*write)(const LabReport *report, GString *out, GError **error);
-    /* One of report->pages, from 1, with report->stem; or NULL. */
-    gboolean (*write_page)(const LabReport *report, guint page, GString *out, GError **error);
 } LabReportFormat;
 
 /* The registry that meson generates; NULL ends it. */
@@ -158,6 +168,10 @@ lab_report_beside_lines(const LabReport *report, const LabComparison *comparison
 json_t *lab_report_comparisons_to_json(const LabReport *report);
 
 /* Below: between the files of the room. */
+GHashTable *lab_report_entries_new(void);
+void lab_report_enter(LabReport *report, LabReportCell *cell);
+/* After the last cell. */
+void lab_report_settle_entries(LabReport *report);
 GPtrArray *lab_report_find_crashes(const LabReport *report);
 GHashTable *lab_report_choose_beside(const LabReport *report);
 /* No control characters in what is shown. Changes 'value', the caller's own; a new reference. */

@@ -97,9 +97,10 @@ take_entry(const json_t *entry, gpointer cells)
 
 typedef void (*EntryFunc)(const json_t *entry, gpointer data);
 
-/* Passes over what is no JSON: the last line may be cut off. */
+/* Passes over what is no JSON: the last line may be cut off. 'word': lines without it are not even
+ * parsed; or NULL. */
 static gboolean
-each_entry(LabRun *run, EntryFunc func, gpointer data, GError **error)
+each_entry(LabRun *run, const char *word, EntryFunc func, gpointer data, GError **error)
 {
     int fd = openat(run->fd, JOURNAL_FILE, O_RDONLY | O_CLOEXEC);
     FILE *file = fd >= 0 ? fdopen(fd, "r") : NULL;
@@ -113,8 +114,11 @@ each_entry(LabRun *run, EntryFunc func, gpointer data, GError **error)
     if (!file)
         return lab_error_set_errno(error, errno, "run '%s': opening the journal", run->id);
     while ((length = getline(&line, &size, file)) > 0) {
-        g_autoptr(json_t) entry = lab_json_parse(line, (gsize)length, JOURNAL_FILE, NULL);
+        g_autoptr(json_t) entry = NULL;
 
+        if (word && !strstr(line, word))
+            continue;
+        entry = lab_json_parse(line, (gsize)length, JOURNAL_FILE, NULL);
         if (entry)
             func(entry, data);
     }
@@ -128,7 +132,25 @@ lab_journal_read(LabRun *run, GError **error)
 {
     g_autoptr(GHashTable) cells = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
 
-    return each_entry(run, take_entry, cells, error) ? g_steal_pointer(&cells) : NULL;
+    return each_entry(run, NULL, take_entry, cells, error) ? g_steal_pointer(&cells) : NULL;
+}
+
+static void
+take_removed(const json_t *entry, gpointer cells)
+{
+    const char *id = lab_json_string(entry, "cell");
+
+    if (id && g_strcmp0(lab_json_string(entry, "event"), "dump-removed") == 0)
+        g_hash_table_add(cells, g_strdup(id));
+}
+
+GHashTable *
+lab_journal_removed_dumps(LabRun *run, GError **error)
+{
+    g_autoptr(GHashTable) cells = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+
+    return each_entry(run, "dump-removed", take_removed, cells, error) ? g_steal_pointer(&cells)
+                                                                       : NULL;
 }
 
 typedef struct {
@@ -166,7 +188,7 @@ lab_journal_spent_ms(LabRun *run, GError **error)
 {
     Sessions sessions = {0};
 
-    if (!each_entry(run, take_time, &sessions, error))
+    if (!each_entry(run, NULL, take_time, &sessions, error))
         return -1;
     end_session(&sessions);
     return sessions.spent_us / 1000;

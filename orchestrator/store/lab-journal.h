@@ -34,6 +34,10 @@ gboolean lab_journal_append(LabRun *run, json_t *entry, GError **error);
  * Owned by the caller. An absent journal is empty. */
 GHashTable *lab_journal_read(LabRun *run, GError **error);
 
+/* The ids of the cells whose dumps were removed: a set, owned by the caller. Reads no other lines.
+ */
+GHashTable *lab_journal_removed_dumps(LabRun *run, GError **error);
+
 /* How long parents have driven the run until now: each one from its "parent" line to its last line
  * (one that was killed is counted up to there). -1: the journal cannot be read. */
 gint64 lab_journal_spent_ms(LabRun *run, GError **error);
