@@ -166,7 +166,8 @@ LabAnalysis *lab_analysis_new(GPtrArray *observations, const char *baseline_kern
 LabAnalysis *lab_analysis_new_runs(GPtrArray *baseline, GPtrArray *candidate, double confidence);
 
 /* Reads the observations of a run. GPtrArray of LabObservation, owned by the caller. A LabBrief of
- * each cell is appended to 'briefs' (that owns them), which may be NULL. */
+ * each is appended to 'briefs' (that owns them), which may be NULL. In running order; cells that an
+ * adaptive run spared are left out. */
 GPtrArray *lab_analysis_read_run(LabRun *run, GPtrArray *briefs, GError **error);
 
 /* FALSE where both sides pass, or crash alike. */

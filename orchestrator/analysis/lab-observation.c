@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "lab-error.h"
+#include "lab-journal.h"
 #include "lab-json.h"
 
 struct LabSharedTrace {
@@ -163,16 +164,21 @@ lab_observation_set_result(LabObservation *observation, const json_t *result)
 typedef struct {
     GPtrArray *list, *briefs;
     GHashTable *seen;
+    GHashTable *spared;
+    gboolean adaptive;
 } Reading;
 
 static void
 take_result(const LabRunCell *cell, const json_t *result, gpointer data)
 {
     Reading *reading = data;
-    LabObservation *observation = lab_observation_new(cell->id, cell->kernel, cell->release,
-                                                      cell->recipe, cell->variant, cell->baseline,
-                                                      cell->repetition);
+    LabObservation *observation;
 
+    if (g_hash_table_contains(reading->spared, cell->id))
+        return;
+    observation = lab_observation_new(cell->id, cell->kernel, cell->release, cell->recipe,
+                                      cell->variant, cell->baseline, cell->repetition);
+    observation->adaptive = reading->adaptive;
     /* An unreadable result is a missing one: the worker was lost. */
     set_result(observation, result, reading->seen);
     g_ptr_array_add(reading->list, observation);
@@ -188,13 +194,9 @@ lab_analysis_read_run(LabRun *run, GPtrArray *briefs, GError **error)
         list = g_ptr_array_new_with_free_func((GDestroyNotify)lab_observation_free);
     g_autoptr(GHashTable)
         seen = g_hash_table_new_full(NULL, NULL, (GDestroyNotify)json_decref, shared_trace_unref);
-    Reading reading = {.list = list, .briefs = briefs, .seen = seen};
-    gboolean adaptive =
-        lab_json_member(lab_json_member(lab_run_info(run), "options"), "adaptive") != NULL;
+    g_autoptr(GHashTable) spared = lab_journal_spared(run, error);
+    Reading reading = {list, briefs, seen, spared, lab_run_is_adaptive(run)};
 
-    if (!lab_run_each_result(run, take_result, &reading, error))
-        return NULL;
-    for (guint i = 0; i < list->len; i++)
-        ((LabObservation *)list->pdata[i])->adaptive = adaptive;
-    return g_steal_pointer(&list);
+    return spared && lab_run_each_result(run, take_result, &reading, error) ? g_steal_pointer(&list)
+                                                                            : NULL;
 }

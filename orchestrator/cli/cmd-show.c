@@ -29,14 +29,16 @@ brief_to_json(const LabRunCell *cell, const LabBrief *brief)
 }
 
 static void
-show_run_json(LabRun *run, const GPtrArray *cells, const GPtrArray *briefs)
+show_run_json(LabRun *run, const GPtrArray *cells, const GPtrArray *briefs, GHashTable *spared)
 {
     g_autoptr(json_t) array = json_array();
-    LabSummary summary = {.cells = cells->len};
+    LabSummary summary = {.cells = cells->len, .spared = g_hash_table_size(spared)};
 
     for (guint i = 0; i < cells->len; i++) {
         const LabBrief *brief = briefs->pdata[i];
 
+        if (g_hash_table_contains(spared, ((LabRunCell *)cells->pdata[i])->id))
+            continue;
         if (brief->state != LAB_STATE_MISSING)
             lab_summary_add(&summary, brief);
         json_array_append_new(array, brief_to_json(cells->pdata[i], brief));
@@ -49,12 +51,12 @@ show_run_json(LabRun *run, const GPtrArray *cells, const GPtrArray *briefs)
 }
 
 static void
-show_run(LabRun *run, const GPtrArray *cells, const GPtrArray *briefs)
+show_run(LabRun *run, const GPtrArray *cells, const GPtrArray *briefs, GHashTable *spared)
 {
     static const char *const headings[] = {"CELL",    "KERNEL", "RECIPE", "VARIANT", ">REP",
                                            "OUTCOME", "",       ">TIME",  "TITLE",   NULL};
     g_autoptr(LabTable) table = lab_table_new(headings);
-    LabSummary summary = {.cells = cells->len};
+    LabSummary summary = {.cells = cells->len, .spared = g_hash_table_size(spared)};
     g_autofree char *text = NULL;
 
     for (guint i = 0; i < cells->len; i++) {
@@ -64,6 +66,8 @@ show_run(LabRun *run, const GPtrArray *cells, const GPtrArray *briefs)
         g_autofree char *repetition = g_strdup_printf("%d", cell->repetition);
         g_autofree char *time = missing ? NULL : lab_duration_human(brief->duration_ms);
 
+        if (g_hash_table_contains(spared, cell->id))
+            continue;
         if (!missing)
             lab_summary_add(&summary, brief);
         lab_table_add(table, cell->id, cell->kernel, cell->recipe, cell->variant, repetition,
@@ -281,18 +285,20 @@ cmd_show(LabCli *cli, GError **error)
         cli->paths->data, cli->n_args > 0 ? cli->args[0] : "latest", &cell, error);
     const GPtrArray *cells = run ? lab_run_cells(run, error) : NULL;
     g_autoptr(GPtrArray) briefs = NULL;
+    g_autoptr(GHashTable) spared = NULL;
 
     if (!cells)
         return 0;
     if (cell)
         return show_one_cell(cli, run, cell, error);
     briefs = lab_run_read_briefs(run, error);
-    if (!briefs)
+    spared = briefs ? lab_journal_spared(run, error) : NULL;
+    if (!spared)
         return 0;
     if (lab_cli_flag(cli, "json"))
-        show_run_json(run, cells, briefs);
+        show_run_json(run, cells, briefs, spared);
     else
-        show_run(run, cells, briefs);
+        show_run(run, cells, briefs, spared);
     return LAB_EXIT_OK;
 }
 

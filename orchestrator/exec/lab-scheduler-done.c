@@ -307,12 +307,22 @@ bring_index_up_to_date(LabScheduler *scheduler)
                            (LabRunEvent){.kind = LAB_RUN_WARNING, .text = error->message});
 }
 
+void
+lab_scheduler_index_run(LabScheduler *scheduler, guint spared)
+{
+    g_autoptr(GError) error = NULL;
+
+    if (scheduler->index && !lab_index_put_run(scheduler->index, scheduler->run,
+                                               scheduler->cells->len - spared, &error))
+        lab_scheduler_tell(scheduler,
+                           (LabRunEvent){.kind = LAB_RUN_WARNING, .text = error->message});
+}
+
 gboolean
 lab_scheduler_take_up(LabScheduler *scheduler, GError **error)
 {
     g_autoptr(GHashTable) journal = lab_journal_read(scheduler->run, error);
     g_autoptr(GHashTable) started = lab_run_started(scheduler->run);
-    g_autoptr(GError) local = NULL;
 
     if (!journal)
         return FALSE;
@@ -333,10 +343,7 @@ lab_scheduler_take_up(LabScheduler *scheduler, GError **error)
                             json_pack("{s:s, s:i}", "event", "parent", "pid", (int)getpid()),
                             error))
         return FALSE;
-    if (scheduler->index &&
-        !lab_index_put_run(scheduler->index, scheduler->run, scheduler->cells->len, &local))
-        lab_scheduler_tell(scheduler,
-                           (LabRunEvent){.kind = LAB_RUN_WARNING, .text = local->message});
+    lab_scheduler_index_run(scheduler, 0);
     clean_first(scheduler);
     for (guint i = 0; i < scheduler->cells->len; i++) {
         const LabRunCell *cell = scheduler->cells->pdata[i];

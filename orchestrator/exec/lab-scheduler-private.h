@@ -90,6 +90,8 @@ void lab_scheduler_cell_ended(LabScheduler *scheduler, const LabSlot *slot, int 
 /* Throws the cell's dump away where the policy says so. */
 void lab_scheduler_apply_dump_policy(LabScheduler *scheduler, const LabRunCell *cell,
                                      const LabBrief *brief);
+/* The run's row of the index; 'spared': cells that it does without. */
+void lab_scheduler_index_run(LabScheduler *scheduler, guint spared);
 /* Takes up what earlier parents did: results, tries, dumps, workers that still live. */
 gboolean lab_scheduler_take_up(LabScheduler *scheduler, GError **error);
 /* Starts `kreglab-worker clean` in the background; made-again cells wait for it. */

@@ -417,6 +417,8 @@ lab_scheduler_run(LabScheduler *scheduler, GError **error)
     scheduler->options.executor->finish();
     lab_scheduler_flush_index(scheduler, TRUE);
     whole = lab_summary_is_whole(&scheduler->summary);
+    if (whole && scheduler->summary.spared)
+        lab_scheduler_index_run(scheduler, scheduler->summary.spared);
     if (!lab_journal_append(
             scheduler->run,
             json_pack("{s:s, s:s}", "event", "end", "state", whole ? "done" : "stopped"), &local) &&

@@ -79,6 +79,12 @@ put_counts(const LabReport *report, GString *out)
                  "<p>%u of them are suspect: the host was under pressure, and that can explain "
                  "them.</p>\n",
                  report->suspect);
+    if (report->spared)
+        lab_html(
+            out,
+            "<p>Cells were repeated as often as the comparisons needed and the budget allowed: %u "
+            "more repetitions were spared.</p>\n",
+            report->spared);
 }
 
 static void

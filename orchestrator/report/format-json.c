@@ -193,6 +193,8 @@ counts_to_json(const LabReport *report)
 
     if (report->suspect > 0)
         json_object_set_new(out, "suspect", json_integer(report->suspect));
+    if (report->spared > 0)
+        json_object_set_new(out, "spared", json_integer(report->spared));
     for (const char *const *word = lab_report_words; *word; word++)
         json_object_set_new(out, *word, json_integer(lab_report_count(report, *word)));
     return out;

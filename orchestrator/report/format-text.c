@@ -85,6 +85,8 @@ put_counts(const LabReport *report, GString *out)
         g_string_append_printf(out, "; %u unexpected", report->unexpected);
     if (report->suspect)
         g_string_append_printf(out, "; %u suspect: the host was under pressure", report->suspect);
+    if (report->spared)
+        g_string_append_printf(out, "; %u more repetitions were spared", report->spared);
     g_string_append_c(out, '\n');
 }
 

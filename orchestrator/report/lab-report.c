@@ -194,6 +194,7 @@ lab_report_new(LabRun *run, const char *baseline_kernel, double confidence, GErr
     g_autoptr(GPtrArray) briefs = NULL;
     GPtrArray *observations;
     const GPtrArray *cells;
+    guint n = 0;
 
     report->run = run;
     report->links = g_strdup("");
@@ -214,13 +215,20 @@ lab_report_new(LabRun *run, const char *baseline_kernel, double confidence, GErr
         return NULL;
     cells = lab_run_cells(run, error);
     for (guint i = 0; i < cells->len; i++) {
-        LabReportCell *cell = g_new0(LabReportCell, 1);
+        LabObservation *observation = n < observations->len ? observations->pdata[n] : NULL;
+        const LabRunCell *planned = cells->pdata[i];
+        LabReportCell *cell;
 
-        cell->cell = cells->pdata[i];
-        cell->observation = observations->pdata[i];
-        cell->baseline = cell->observation->baseline;
-        cell->brief = g_steal_pointer(&briefs->pdata[i]);
-        cell->dump_removed = g_hash_table_contains(removed, cell->cell->id);
+        if (!observation || strcmp(observation->cell, planned->id) != 0) {
+            report->spared++;
+            continue;
+        }
+        cell = g_new0(LabReportCell, 1);
+        cell->cell = planned;
+        cell->observation = observation;
+        cell->baseline = observation->baseline;
+        cell->brief = g_steal_pointer(&briefs->pdata[n++]);
+        cell->dump_removed = g_hash_table_contains(removed, planned->id);
         g_ptr_array_add(report->cells, cell);
         add_once(report->kernels, cell->cell->kernel);
         add_row(report->rows, cell->cell, cell->baseline);

@@ -84,6 +84,7 @@ typedef struct {
     GHashTable *beside; /* LabComparison, borrowed -> json_t, read when it is asked for: comparisons
                          * that lab_report_beside() tells of */
     guint ran, infra, skipped, missing, unexpected;
+    guint spared;  /* repetitions that an adaptive run did without; not among 'cells' */
     guint suspect; /* of those that ran: the host was under pressure and that can explain it */
     guint outcomes[LAB_OUTCOME_INCONCLUSIVE + 1]; /* of those that ran */
     json_t *facts;                                /* facts of result.json that all cells share */

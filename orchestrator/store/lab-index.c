@@ -8,6 +8,7 @@
 
 #include "lab-error.h"
 #include "lab-file.h"
+#include "lab-journal.h"
 #include "lab-json.h"
 #include "lab-log.h"
 
@@ -257,9 +258,10 @@ static gboolean
 put_all_cells(LabIndex *index, LabRun *run, GError **error)
 {
     const GPtrArray *cells = lab_run_cells(run, error);
+    g_autoptr(GHashTable) spared = cells ? lab_journal_spared(run, error) : NULL;
     PutAll all = {.index = index, .run = run, .error = error, .ok = TRUE};
 
-    if (!cells || !lab_index_put_run(index, run, cells->len, error))
+    if (!spared || !lab_index_put_run(index, run, cells->len - g_hash_table_size(spared), error))
         return FALSE;
     return lab_run_each_result(run, put_one_cell, &all, error) && all.ok;
 }

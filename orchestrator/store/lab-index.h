@@ -29,7 +29,7 @@ LabIndex *lab_index_open(const char *data, GError **error);
 void lab_index_free(LabIndex *index);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(LabIndex, lab_index_free)
 
-/* Puts a run in, or brings its row up to date. */
+/* Puts a run in, or brings its row up to date. 'n_cells': without those that were spared. */
 gboolean lab_index_put_run(LabIndex *index, const LabRun *run, guint n_cells, GError **error);
 /* Puts a finished cell in (again). */
 gboolean lab_index_put_cell(LabIndex *index, const LabRun *run, const LabRunCell *cell,

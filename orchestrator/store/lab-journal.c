@@ -81,6 +81,7 @@ take_entry(const json_t *entry, gpointer cells)
         cell->pid = (int)lab_json_int(entry, "pid", 0);
         cell->birth = lab_json_int(entry, "birth", 0);
         cell->finished = FALSE;
+        cell->spared = FALSE;
     } else if (g_str_equal(event, "finished")) {
         LabState state = lab_state_from_name(lab_json_string(entry, "state"));
 
@@ -92,6 +93,8 @@ take_entry(const json_t *entry, gpointer cells)
         cell->pid = 0;
     } else if (g_str_equal(event, "dump-removed")) {
         cell->dump_removed = TRUE;
+    } else if (g_str_equal(event, "spared")) {
+        cell->spared = TRUE;
     }
 }
 
@@ -151,6 +154,44 @@ lab_journal_removed_dumps(LabRun *run, GError **error)
 
     return each_entry(run, "dump-removed", take_removed, cells, error) ? g_steal_pointer(&cells)
                                                                        : NULL;
+}
+
+static char *
+kind_of(const LabRunCell *cell)
+{
+    return g_strjoin("\n", cell->kernel, cell->recipe, cell->variant, NULL);
+}
+
+GHashTable *
+lab_journal_spared(LabRun *run, GError **error)
+{
+    g_autoptr(GHashTable) spared = g_hash_table_new(g_str_hash, g_str_equal);
+    g_autoptr(GHashTable) started = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+    g_autoptr(GHashTable) journal = NULL;
+    const GPtrArray *cells;
+
+    if (!lab_run_is_adaptive(run))
+        return g_steal_pointer(&spared);
+    cells = lab_run_cells(run, error);
+    journal = cells ? lab_journal_read(run, error) : NULL;
+    if (!journal)
+        return NULL;
+    for (guint i = 0; i < cells->len; i++) {
+        const LabJournalCell *known =
+            g_hash_table_lookup(journal, ((LabRunCell *)cells->pdata[i])->id);
+
+        if (known && known->attempts > 0)
+            g_hash_table_add(started, kind_of(cells->pdata[i]));
+    }
+    for (guint i = 0; i < cells->len; i++) {
+        const LabRunCell *cell = cells->pdata[i];
+        const LabJournalCell *known = g_hash_table_lookup(journal, cell->id);
+        g_autofree char *kind = known && known->spared ? kind_of(cell) : NULL;
+
+        if (kind && g_hash_table_contains(started, kind))
+            g_hash_table_add(spared, (gpointer)cell->id);
+    }
+    return g_steal_pointer(&spared);
 }
 
 typedef struct {

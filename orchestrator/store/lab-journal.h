@@ -25,6 +25,7 @@ typedef struct {
     gint64 birth; /* its start time in clock ticks since boot */
     gboolean finished;
     gboolean dump_removed;
+    gboolean spared; /* and not started since */
 } LabJournalCell;
 
 /* Appends 'entry' (stolen) with the time. */
@@ -37,6 +38,11 @@ GHashTable *lab_journal_read(LabRun *run, GError **error);
 /* The ids of the cells whose dumps were removed: a set, owned by the caller. Reads no other lines.
  */
 GHashTable *lab_journal_removed_dumps(LabRun *run, GError **error);
+
+/* The repetitions of an adaptive run that were spared, as a set of ids (borrowed from the run);
+ * empty for other runs, whose journal is not read. Where a budget ended before a kernel, recipe and
+ * variant ran even once, those cells are not among them: they are missing. Owned by the caller. */
+GHashTable *lab_journal_spared(LabRun *run, GError **error);
 
 /* How long parents have driven the run until now: each one from its "parent" line to its last line
  * (one that was killed is counted up to there). -1: the journal cannot be read. */

@@ -86,6 +86,12 @@ lab_run_info(const LabRun *run)
     return run->info;
 }
 
+gboolean
+lab_run_is_adaptive(const LabRun *run)
+{
+    return lab_json_member(lab_json_member(run->info, "options"), "adaptive") != NULL;
+}
+
 /* "2 kernels × 3 recipes, 12 cells" */
 static char *
 default_title(const GPtrArray *cells)

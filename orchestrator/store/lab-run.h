@@ -68,6 +68,8 @@ const char *lab_run_created(const LabRun *run); /* ISO 8601, UTC, with milliseco
 const char *lab_run_directory(const LabRun *run);
 int lab_run_fd(const LabRun *run);             /* of the directory; borrowed */
 const json_t *lab_run_info(const LabRun *run); /* run.json */
+/* TRUE: how often its cells are repeated depends on their results. */
+gboolean lab_run_is_adaptive(const LabRun *run);
 /* LabRunCell in running order; read at the first call. NULL: damaged (LAB_DATA_ERROR). Borrowed. */
 const GPtrArray *lab_run_cells(LabRun *run, GError **error);
 

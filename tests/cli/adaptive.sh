@@ -45,6 +45,23 @@ has "what is settled is spared" "$T/out" '[0-9]+ spared'
 ok "$([ "$(runs_of 6.1.0-2-test)" -le 12 ]; echo $?)" "a plain difference takes few runs"
 ok "$([ "$(runs_of 6.1.0-3-test)" -ge 8 ] && [ "$(runs_of 6.1.0-3-test)" -le 25 ]; echo $?)" \
     "two that pass take as many as the effect asks for"
+spared=$("$KREGLAB" show --json | jq '.summary.spared')
+ok "$([ "$spared" -gt 50 ]; echo $?)" "show counts them ($spared)"
+is "and lists none" "$("$KREGLAB" show --json | jq '[.cells[] | select(.state == "missing")] | length')" 0
+is "for list, too, the run is whole" \
+    "$("$KREGLAB" list --json | jq -c '.runs[0] | [.state, .cells == .done, .cells]')" \
+    "[\"done\",true,$((120 - spared))]"
+is "and after reindex" \
+    "$("$KREGLAB" reindex >/dev/null && "$KREGLAB" list --json | jq -c '.runs[0] | [.state, .cells]')" \
+    "[\"done\",$((120 - spared))]"
+"$KREGLAB" report latest --format json >"$T/report.json"
+is "a report misses nothing" "$(jq -c '.counts | [.missing, .cells, .spared]' "$T/report.json")" \
+    "[0,$((120 - spared)),$spared]"
+"$KREGLAB" report latest >"$T/report"
+has "it says what was spared" "$T/report" "; $spared more repetitions were spared"
+is "KCIDB has what ran" "$("$KREGLAB" report latest --format kcidb | jq '.tests | length')" $((120 - spared))
+printf 'kernels: ["6.1.0-3*"]\n' >"$T/policy.yaml"
+is "it is evidence for a gate: go" "$(status "$KREGLAB" gate latest --policy "$T/policy.yaml")" 0
 is "the verdict on the second: regressed" "$(verdict_of 6.1.0-2-test)" regressed
 is "on the third: same-pass" "$(verdict_of 6.1.0-3-test)" same-pass
 before=$(runs_of 6.1.0-1-test)
