@@ -78,8 +78,53 @@ await grep -q '^\[3/' "$T/many.out"
 pkill -9 -P "$parent" -f 'kreglab-worker cells' || true
 wait "$parent" && ended=0 || ended=$?
 is "a run whose workers were killed ends well" "$ended" 0
-is "every cell has its result" "$(facts "$(newest)" '[.outcome, .facts.warm]')" '["pass",true]'
+is "every cell has its result" "$(facts "$(newest)" .outcome)" pass
+is "those whose worker was killed booted, the others are clones" \
+    "$(facts "$(newest)" '[.facts.warm, .facts.cold_why]')" \
+    "$(printf '%s\n' "[false,\"its last attempt failed for the lab's reasons\"]" '[true,null]')"
 is "nothing is left of them" \
+    "$("$REAL_WORKER" clean --dry-run 3>&1 >/dev/null | jq -c '[.guests, .alive]')" '[0,0]'
+
+# The parent is killed while a clone runs: its worker and QEMU end by themselves, the template is
+# what it was, and the run goes on with the cells that have no result.
+clones() { # the processes that have the template's memory
+    grep -lsF "$KREGLAB_CACHE/templates" /proc/[0-9]*/maps || true # some process ended meanwhile
+}
+
+a_clone_runs() {
+    [ -n "$(clones)" ]
+}
+
+sums() {
+    find "$1" -name "$2" -type f -exec sha256sum {} + | sort
+}
+
+sums "$KREGLAB_CACHE/templates" '*' >"$T/template.before"
+"$KREGLAB" run -j 1 "$T/many.yaml" >"$T/killed.out" 2>&1 &
+parent=$!
+await grep -q '^\[3/' "$T/killed.out"
+await a_clone_runs
+kill -9 "$parent" && killed=yes || killed=no
+wait "$parent" 2>/dev/null || true
+is "the parent was killed with the run under way" "$killed" yes
+run=$(newest)
+for _ in $(seq 100); do
+    a_clone_runs || [ "$("$REAL_WORKER" clean --dry-run 3>&1 >/dev/null | jq .alive)" != 0 ] || break
+    sleep 0.1
+done
+is "no QEMU outlives it" "$(clones | wc -l)" 0
+sums "$KREGLAB_DATA/runs/$run/cells" result.json >"$T/results.before"
+left=$(wc -l <"$T/results.before")
+ok "$([ "$left" -ge 3 ] && [ "$left" -lt 12 ] && echo 0 || echo 1)" \
+    "some cells had their results, some had not ($left of 12)"
+is "resume finishes the run" "$(status "$KREGLAB" resume -j 1 "$run")" 0
+sums "$KREGLAB_DATA/runs/$run/cells" result.json >"$T/results.after"
+is "every cell has its result once" "$(wc -l <"$T/results.after")" 12
+is "all are clones that passed" "$(facts "$run" '[.outcome, .facts.warm]')" '["pass",true]'
+is "what was there is as it was" "$(comm -23 "$T/results.before" "$T/results.after")" ''
+sums "$KREGLAB_CACHE/templates" '*' >"$T/template.after"
+is "and so is the template" "$(diff "$T/template.before" "$T/template.after")" ''
+is "nothing is left running" \
     "$("$REAL_WORKER" clean --dry-run 3>&1 >/dev/null | jq -c '[.guests, .alive]')" '[0,0]'
 
 # Two runs at once, one template: made once, cloned by both.
