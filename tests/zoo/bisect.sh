@@ -21,7 +21,7 @@ rm -rf "$KREGLAB_DATA/runs" "$KREGLAB_DATA/bisects" "$KREGLAB_DATA/index.sqlite"
 # The oldest and the newest cloud kernel of each line that the archive has. What it does not have any
 # more is told; eight have to be left.
 for suite in bullseye bookworm trixie trixie-backports; do
-    "$KREGLAB" kernel add -q "debian:$suite/linux-image-cloud-amd64" || true
+    "$KREGLAB" kernel add -q "debian:$suite/linux-image-cloud-amd64" >/dev/null || true
     "$REAL_WORKER" kernel-list "$suite" cloud-amd64 3>"$T/list"
     jq -r '.packages[]' "$T/list" | sort -V |
         awk '{ split($0, v, /[-.+]/); line = v[3] "." v[4]; if (line != last) print; last = line }' |
