@@ -40,5 +40,12 @@ void lab_sequential_add(LabSequential *test, const LabSequentialRule *rule, gboo
                         gboolean b_bad);
 LabSequentialState lab_sequential_state(const LabSequential *test, const LabSequentialRule *rule);
 
+/* How many more pairs it takes until the shares are called different, or alike, in the mean, if
+ * they are a and b (0..1): about. 0: none; INFINITY: they never are. */
+double lab_sequential_pairs_to_differ(const LabSequential *test, const LabSequentialRule *rule,
+                                      double a, double b);
+double lab_sequential_pairs_to_alike(const LabSequential *test, const LabSequentialRule *rule,
+                                     double a, double b);
+
 /* A p-value against equal shares that holds whenever the runs were ended. */
 double lab_sequential_p(const LabSequential *test);

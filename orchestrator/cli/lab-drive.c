@@ -73,6 +73,15 @@ print_end(const LabRun *run, const LabSummary *summary)
                  lab_run_id(run));
 }
 
+static void
+print_repetition(const LabRepetition *repetition)
+{
+    g_autofree char *text = lab_repetition_text(repetition);
+    g_autofree char *clean = lab_text_clean(text, -1, FALSE);
+
+    printf("%s\n", clean);
+}
+
 gboolean
 lab_drive_run(LabCli *cli, LabRun *run, gboolean announce, LabSummary *summary, GError **error)
 {
@@ -97,6 +106,8 @@ lab_drive_run(LabCli *cli, LabRun *run, gboolean announce, LabSummary *summary, 
     }
     ok = lab_scheduler_run(scheduler, error);
     *summary = *lab_scheduler_summary(scheduler);
+    if (repetition && !json)
+        print_repetition(repetition);
     return ok;
 }
 

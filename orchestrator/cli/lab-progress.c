@@ -14,6 +14,7 @@ struct LabProgress {
     gboolean json, quiet;
     gboolean wants_live, color;
     LabLive *live;
+    const LabRunCell *spared; /* the last one; borrowed */
 };
 
 static gboolean
@@ -71,8 +72,23 @@ lab_progress_line(const LabRunCell *cell, const LabBrief *brief, gboolean color)
                            clean, brief->dump_method ? "  [vmcore]" : "");
 }
 
+/* The cells of a group are spared in a row: one line for all of them. */
 static void
-print_line(const LabProgress *progress, const LabRunEvent *event)
+print_spared(LabProgress *progress, const LabRunEvent *event)
+{
+    const LabRunCell *cell = event->cell, *last = progress->spared;
+    g_autofree char *kernel = lab_text_clean(cell->kernel, -1, FALSE);
+    g_autofree char *why = lab_text_clean(event->text ? event->text : "", -1, FALSE);
+
+    progress->spared = cell;
+    if (!last || strcmp(last->kernel, cell->kernel) != 0 ||
+        strcmp(last->recipe, cell->recipe) != 0 || strcmp(last->variant, cell->variant) != 0)
+        fprintf(stderr, "spared: %s %s/%s from #%d on: %s\n", kernel, cell->recipe, cell->variant,
+                cell->repetition, why);
+}
+
+static void
+print_line(LabProgress *progress, const LabRunEvent *event)
 {
     const LabSummary *summary = event->summary;
     g_autofree char *line = NULL;
@@ -91,6 +107,9 @@ print_line(const LabProgress *progress, const LabRunEvent *event)
         fprintf(stderr, "again: %s %s/%s #%d, attempt %d: %s\n", event->cell->kernel,
                 event->cell->recipe, event->cell->variant, event->cell->repetition, event->attempt,
                 line);
+        break;
+    case LAB_RUN_CELL_SPARED:
+        print_spared(progress, event);
         break;
     case LAB_RUN_STOPPING:
         fprintf(stderr, "stopping: waiting for the guests that run; once more ends them at once\n");

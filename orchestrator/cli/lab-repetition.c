@@ -1,208 +1,291 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "lab-repetition.h"
 
+#include <math.h>
 #include <string.h>
 
+#include "lab-allocation.h"
 #include "lab-journal.h"
 #include "lab-json.h"
 #include "lab-log.h"
-#include "lab-matrix.h"
-#include "lab-sequential.h"
 
-/* Groups of open comparisons stay so many repetitions together. */
-#define PACE 2
+/* What is made again waits for no more than so many others: its group gets no further without. */
+#define AGAIN_AFTER 16
+/* So many open comparisons are named at the end. */
+#define NAMED 3
 
-typedef enum { UNKNOWN, GOOD, BAD, NOTHING } Result;
-
+/* Cells that differ in their repetition only. */
 typedef struct {
-    const LabRunCell *first; /* its cell of the lowest index; borrowed from the run */
+    GPtrArray *cells; /* LabRunCell by repetition from 1, borrowed from the run; NULL: none */
     gboolean baseline;
-    guint8 *results; /* Result, by repetition from 1 */
-    int started;     /* repetitions that were asked for */
-    guint open;      /* comparisons of it that are not settled */
-    guint compared;
+    char *why; /* it is spared */
 } Group;
 
 typedef struct {
-    Group *baseline, *candidate;
-    gboolean settled;
-} Comparison;
+    const LabRunCell *cell;
+    guint due; /* when so many were started */
+} Again;
 
 struct LabRepetition {
-    LabAdaptive adaptive;
-    LabSequentialRule rule;
+    LabAllocation *allocation;
     LabCellChooser chooser;
-    GHashTable *by_name;    /* "kernel\nrecipe\nvariant" -> Group, borrowed */
-    GPtrArray *groups;      /* Group */
-    GPtrArray *comparisons; /* Comparison */
-    gint64 end_us;          /* monotonic; 0: no budget */
-    int most;               /* the highest repetition */
+    const GPtrArray *cells; /* of the run */
+    guint *group_of;        /* by a cell's index: number of its group */
+    GPtrArray *groups;      /* Group, by number */
+    GQueue again;           /* Again */
+    LabEstimate *estimate;  /* the scheduler's */
+    int jobs;
+    gint64 end_us; /* monotonic; 0: no budget */
+    gboolean over; /* the budget is used up */
+    guint started, done;
 };
+
+static const LabRunCell *
+first_cell(const Group *group)
+{
+    guint i = 1;
+
+    while (!group->cells->pdata[i])
+        i++;
+    return group->cells->pdata[i];
+}
 
 static void
 group_free(Group *group)
 {
-    g_free(group->results);
+    g_ptr_array_unref(group->cells);
+    g_free(group->why);
     g_free(group);
 }
 
-static char *
-name_of(const char *kernel, const char *recipe, const char *variant)
+static void
+set_cost(LabRepetition *repetition, guint number)
 {
-    return g_strjoin("\n", kernel, recipe, variant, NULL);
-}
+    const LabRunCell *cell = first_cell(repetition->groups->pdata[number]);
 
-static Group *
-find_group(const LabRepetition *repetition, const LabRunCell *cell)
-{
-    g_autofree char *name = name_of(cell->kernel, cell->recipe, cell->variant);
-
-    return g_hash_table_lookup(repetition->by_name, name);
-}
-
-/* Until one is unknown: what crashes is known sooner than what passes, so results out of turn would
- * look worse than the runs are. */
-static guint
-known(const LabRepetition *repetition, const Group *group, gboolean *bad)
-{
-    guint n = 0;
-
-    for (int i = 1; i <= repetition->most && group->results[i] != UNKNOWN; i++)
-        if (group->results[i] != NOTHING)
-            bad[n++] = group->results[i] == BAD;
-    return n;
+    lab_allocation_set_cost(repetition->allocation, number,
+                            (double)lab_estimate_ms(repetition->estimate, cell->kernel,
+                                                    cell->recipe, cell->variant, cell->guess_ms));
 }
 
 static void
-decide(LabRepetition *repetition, Comparison *comparison)
+on_begin(LabEstimate *estimate, int jobs, gpointer data)
 {
-    gsize size = (gsize)repetition->most + 1;
-    g_autofree gboolean *a = g_new(gboolean, size);
-    g_autofree gboolean *b = g_new(gboolean, size);
-    guint n = MIN(known(repetition, comparison->baseline, a),
-                  known(repetition, comparison->candidate, b));
-    LabSequential test = {0};
+    LabRepetition *repetition = data;
 
-    for (guint i = 0; i < n; i++)
-        lab_sequential_add(&test, &repetition->rule, a[i], b[i]);
-    if (n < (guint)repetition->adaptive.min ||
-        lab_sequential_state(&test, &repetition->rule) == LAB_SEQUENTIAL_OPEN)
-        return;
-    comparison->settled = TRUE;
-    comparison->baseline->open--;
-    comparison->candidate->open--;
+    repetition->estimate = estimate;
+    repetition->jobs = jobs;
+    for (guint i = 0; i < repetition->groups->len; i++)
+        set_cost(repetition, i);
+}
+
+static LabTold
+told(const LabBrief *brief)
+{
+    if (brief->state == LAB_STATE_SKIPPED)
+        return LAB_TOLD_UNABLE;
+    if (brief->state != LAB_STATE_RAN || brief->suspect ||
+        brief->outcome == LAB_OUTCOME_INCONCLUSIVE)
+        return LAB_TOLD_NOTHING;
+    return brief->outcome == LAB_OUTCOME_PASS ? LAB_TOLD_GOOD : LAB_TOLD_BAD;
 }
 
 static void
 on_done(const LabRunCell *cell, const LabBrief *brief, gpointer data)
 {
     LabRepetition *repetition = data;
-    Group *group = find_group(repetition, cell);
-    gboolean told = brief->state == LAB_STATE_RAN && !brief->suspect &&
-                    brief->outcome != LAB_OUTCOME_INCONCLUSIVE;
+    guint number = repetition->group_of[cell->index];
 
-    group->results[cell->repetition] = !told                                ? NOTHING
-                                       : brief->outcome == LAB_OUTCOME_PASS ? GOOD
-                                                                            : BAD;
-    group->started = MAX(group->started, cell->repetition);
-    for (guint i = 0; i < repetition->comparisons->len; i++) {
-        Comparison *comparison = repetition->comparisons->pdata[i];
-
-        if (!comparison->settled &&
-            (comparison->baseline == group || comparison->candidate == group))
-            decide(repetition, comparison);
-    }
-}
-
-/* The least that a group with an open comparison has started. */
-static int
-slowest(const LabRepetition *repetition)
-{
-    int least = G_MAXINT - PACE;
-
-    for (guint i = 0; i < repetition->groups->len; i++) {
-        const Group *group = repetition->groups->pdata[i];
-
-        if (group->open > 0)
-            least = MIN(least, group->started);
-    }
-    return least;
-}
-
-static LabCellChoice
-on_choose(const LabRunCell *cell, gpointer data)
-{
-    LabRepetition *repetition = data;
-    Group *group = find_group(repetition, cell);
-
-    if (repetition->end_us > 0 && g_get_monotonic_time() > repetition->end_us)
-        return LAB_CELL_SPARE;
-    if (cell->repetition > repetition->adaptive.min) {
-        if (group->compared > 0 && group->open == 0)
-            return LAB_CELL_SPARE;
-        if (cell->repetition > slowest(repetition) + PACE)
-            return LAB_CELL_LATER;
-    }
-    group->started = MAX(group->started, cell->repetition);
-    return LAB_CELL_RUN;
+    repetition->done++;
+    set_cost(repetition, number);
+    lab_allocation_tell(repetition->allocation, number, cell->repetition, told(brief));
 }
 
 static void
-add_cell(LabRepetition *repetition, LabRun *run, const LabRunCell *cell)
+on_again(const LabRunCell *cell, guint before, gpointer data)
 {
-    g_autoptr(LabCell) whole = NULL;
-    Group *group;
+    LabRepetition *repetition = data;
+    Again *again = g_new0(Again, 1);
 
-    repetition->most = MAX(repetition->most, cell->repetition);
-    if (find_group(repetition, cell))
-        return;
-    whole = lab_run_read_cell(run, cell, NULL);
-    group = g_new0(Group, 1);
-    group->first = cell;
-    group->baseline = whole && whole->baseline;
-    g_ptr_array_add(repetition->groups, group);
-    g_hash_table_insert(repetition->by_name, name_of(cell->kernel, cell->recipe, cell->variant),
-                        group);
+    *again = (Again){cell, repetition->started + MIN(before, AGAIN_AFTER)};
+    g_queue_push_tail(&repetition->again, again);
 }
 
-static gboolean
-same(const char *a, const char *b)
+/* "its 3 comparisons are settled: 1 different, 2 alike". g_free. */
+static char *
+why_spared(const LabRepetition *repetition, guint number)
 {
-    return strcmp(a, b) == 0;
+    guint states[LAB_ALLOCATION_STATES] = {0};
+    guint n = lab_allocation_count(repetition->allocation, number, states);
+
+    if (states[LAB_ALLOCATION_UNABLE] == n)
+        return g_strdup("what it is compared with is skipped, or it is itself");
+    if (states[LAB_ALLOCATION_UNABLE] + states[LAB_ALLOCATION_EXHAUSTED] > 0)
+        return g_strdup_printf("of its %u comparisons %u are settled, and the others have no more "
+                               "repetitions or are with cells that are skipped",
+                               n, states[LAB_ALLOCATION_DIFFER] + states[LAB_ALLOCATION_ALIKE]);
+    if (n == 1)
+        return g_strdup_printf("its comparison is settled: the shares of bad runs %s",
+                               states[LAB_ALLOCATION_DIFFER] ? "differ" : "are alike");
+    return g_strdup_printf("its %u comparisons are settled: %u different, %u alike", n,
+                           states[LAB_ALLOCATION_DIFFER], states[LAB_ALLOCATION_ALIKE]);
+}
+
+static LabCellChoice
+choose_again(const LabRepetition *repetition, const LabRunCell **cell, const char **why)
+{
+    *cell = ((const Again *)g_queue_peek_head((GQueue *)&repetition->again))->cell;
+    *why = "the budget is used up";
+    return repetition->over ? LAB_CELL_SPARE : LAB_CELL_RUN;
+}
+
+static void
+look_at_clock(LabRepetition *repetition)
+{
+    gint64 left_us = repetition->end_us - g_get_monotonic_time();
+
+    if (repetition->end_us == 0)
+        return;
+    lab_allocation_set_left(repetition->allocation, (double)left_us / 1000 * repetition->jobs);
+    if (left_us >= 0)
+        return;
+    repetition->over = TRUE;
+    lab_allocation_end(repetition->allocation);
+}
+
+static LabCellChoice
+on_next(const LabRunCell **cell, const char **why, gpointer data)
+{
+    LabRepetition *repetition = data;
+    const Again *again = g_queue_peek_head(&repetition->again);
+    LabAllocationStep step;
+    Group *group;
+
+    look_at_clock(repetition);
+    if (again && (repetition->over || repetition->started >= again->due))
+        return choose_again(repetition, cell, why);
+    if (!lab_allocation_next(repetition->allocation, &step))
+        return again ? choose_again(repetition, cell, why) : LAB_CELL_WAIT;
+    group = repetition->groups->pdata[step.group];
+    *cell = group->cells->pdata[step.repetition];
+    if (!step.spare)
+        return LAB_CELL_RUN;
+    if (!group->why && !repetition->over)
+        group->why = why_spared(repetition, step.group);
+    *why = group->why ? group->why : "the budget is used up";
+    return LAB_CELL_SPARE;
+}
+
+static void
+on_take(const LabRunCell *cell, LabCellChoice choice, gpointer data)
+{
+    LabRepetition *repetition = data;
+    const LabAllocationStep step = {repetition->group_of[cell->index], cell->repetition,
+                                    choice == LAB_CELL_SPARE};
+
+    repetition->started += choice == LAB_CELL_RUN;
+    for (GList *link = repetition->again.head; link; link = link->next) {
+        if (((Again *)link->data)->cell != cell)
+            continue;
+        g_free(link->data);
+        g_queue_delete_link(&repetition->again, link);
+        return;
+    }
+    lab_allocation_take(repetition->allocation, &step);
+}
+
+static char *
+on_sum_up(gpointer data)
+{
+    return lab_repetition_text(data);
+}
+
+/* "" stands for any variant. */
+static char *
+name_of(const char *kernel, const char *recipe, const char *variant)
+{
+    return g_strjoin("\n", kernel, recipe, variant, NULL);
+}
+
+/* The number of a group by its name, -1: none. */
+static int
+find(GHashTable *by_name, const char *kernel, const char *recipe, const char *variant)
+{
+    g_autofree char *name = name_of(kernel, recipe, variant);
+    gpointer number;
+
+    return g_hash_table_lookup_extended(by_name, name, NULL, &number) ? GPOINTER_TO_INT(number)
+                                                                      : -1;
+}
+
+static void
+set_name(GHashTable *by_name, const LabRunCell *cell, const char *variant, guint number)
+{
+    g_hash_table_insert(by_name, name_of(cell->kernel, cell->recipe, variant),
+                        GINT_TO_POINTER((int)number));
+}
+
+static Group *
+add_group(LabRepetition *repetition, GHashTable *by_name, const LabRunCell *cell)
+{
+    Group *group = g_new0(Group, 1);
+    int baseline = find(by_name, cell->kernel, cell->recipe, "");
+
+    group->cells = g_ptr_array_new();
+    group->baseline = cell->baseline;
+    set_name(by_name, cell, cell->variant, repetition->groups->len);
+    if (baseline < 0 ||
+        (group->baseline && !((Group *)repetition->groups->pdata[baseline])->baseline))
+        set_name(by_name, cell, "", repetition->groups->len);
+    g_ptr_array_add(repetition->groups, group);
+    return group;
+}
+
+static void
+add_cells(LabRepetition *repetition, GHashTable *by_name)
+{
+    for (guint i = 0; i < repetition->cells->len; i++) {
+        const LabRunCell *cell = repetition->cells->pdata[i];
+        int number = find(by_name, cell->kernel, cell->recipe, cell->variant);
+        Group *group = number >= 0 ? repetition->groups->pdata[number]
+                                   : add_group(repetition, by_name, cell);
+
+        repetition->group_of[i] = number >= 0 ? (guint)number : repetition->groups->len - 1;
+        if (group->cells->len <= (guint)cell->repetition)
+            g_ptr_array_set_size(group->cells, cell->repetition + 1);
+        group->cells->pdata[cell->repetition] = (gpointer)cell;
+    }
 }
 
 /* As the analysis compares: variants with their recipe's baseline on one kernel, kernels with the
  * first one. */
-static gboolean
-is_compared(const Group *baseline, const Group *candidate, const char *first_kernel)
+static void
+add_comparisons(LabRepetition *repetition, GHashTable *by_name)
 {
-    const LabRunCell *a = baseline->first, *b = candidate->first;
+    const char *first = ((const LabRunCell *)repetition->cells->pdata[0])->kernel;
 
-    if (baseline == candidate || !same(a->recipe, b->recipe))
-        return FALSE;
-    if (same(a->kernel, b->kernel))
-        return baseline->baseline;
-    return same(a->variant, b->variant) && same(a->kernel, first_kernel);
+    for (guint i = 0; i < repetition->groups->len; i++) {
+        const LabRunCell *cell = first_cell(repetition->groups->pdata[i]);
+        int baseline = find(by_name, cell->kernel, cell->recipe, "");
+        int kernel = find(by_name, first, cell->recipe, cell->variant);
+
+        if (baseline != (int)i)
+            lab_allocation_compare(repetition->allocation, (guint)baseline, i, TRUE);
+        if (kernel >= 0 && kernel != (int)i)
+            lab_allocation_compare(repetition->allocation, (guint)kernel, i, FALSE);
+    }
 }
 
 static void
-add_comparisons(LabRepetition *repetition)
+add_to_allocation(LabRepetition *repetition)
 {
-    const Group *first = repetition->groups->pdata[0];
-
     for (guint i = 0; i < repetition->groups->len; i++) {
-        for (guint k = 0; k < repetition->groups->len; k++) {
-            Group *a = repetition->groups->pdata[i], *b = repetition->groups->pdata[k];
-            Comparison *comparison;
+        const Group *group = repetition->groups->pdata[i];
 
-            if (!is_compared(a, b, first->first->kernel))
-                continue;
-            comparison = g_new0(Comparison, 1);
-            *comparison = (Comparison){.baseline = a, .candidate = b};
-            a->open++, a->compared++;
-            b->open++, b->compared++;
-            g_ptr_array_add(repetition->comparisons, comparison);
-        }
+        lab_allocation_add(repetition->allocation, (int)group->cells->len - 1);
+        for (guint k = 1; k < group->cells->len; k++)
+            if (!group->cells->pdata[k])
+                lab_allocation_take(repetition->allocation, &(LabAllocationStep){i, (int)k, TRUE});
     }
 }
 
@@ -242,8 +325,9 @@ end_of(LabRun *run, gint64 budget_ms, gint64 further_ms)
 LabRepetition *
 lab_repetition_new(LabRun *run, gint64 further_ms)
 {
+    g_autoptr(GHashTable) by_name = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+    LabRepetition *repetition;
     const GPtrArray *cells;
-    g_autoptr(LabRepetition) repetition = NULL;
     LabAdaptive adaptive;
 
     if (!read_settings(&adaptive, run))
@@ -252,21 +336,18 @@ lab_repetition_new(LabRun *run, gint64 further_ms)
     if (!cells || cells->len == 0)
         return NULL;
     repetition = g_new0(LabRepetition, 1);
-    repetition->adaptive = adaptive;
-    repetition->by_name = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+    repetition->cells = cells;
+    repetition->group_of = g_new0(guint, cells->len);
     repetition->groups = g_ptr_array_new_with_free_func((GDestroyNotify)group_free);
-    repetition->comparisons = g_ptr_array_new_with_free_func(g_free);
-    for (guint i = 0; i < cells->len; i++)
-        add_cell(repetition, run, cells->pdata[i]);
-    for (guint i = 0; i < repetition->groups->len; i++)
-        ((Group *)repetition->groups->pdata[i])->results =
-            g_new0(guint8, (gsize)repetition->most + 1);
-    add_comparisons(repetition);
-    repetition->rule.alpha = (1 - adaptive.confidence) / MAX(repetition->comparisons->len, 1);
-    repetition->rule.beta = 1 - adaptive.power;
-    repetition->rule.effect = adaptive.effect;
+    repetition->allocation = lab_allocation_new(&adaptive);
+    g_queue_init(&repetition->again);
+    add_cells(repetition, by_name);
+    add_to_allocation(repetition);
+    add_comparisons(repetition, by_name);
     repetition->end_us = end_of(run, adaptive.budget_ms, further_ms);
-    return g_steal_pointer(&repetition);
+    repetition->chooser =
+        (LabCellChooser){on_begin, on_next, on_take, on_again, on_done, on_sum_up, repetition};
+    return repetition;
 }
 
 void
@@ -274,15 +355,61 @@ lab_repetition_free(LabRepetition *repetition)
 {
     if (!repetition)
         return;
-    g_hash_table_unref(repetition->by_name);
+    lab_allocation_free(repetition->allocation);
     g_ptr_array_unref(repetition->groups);
-    g_ptr_array_unref(repetition->comparisons);
+    g_queue_clear_full(&repetition->again, g_free);
+    g_free(repetition->group_of);
     g_free(repetition);
 }
 
 const LabCellChooser *
 lab_repetition_chooser(LabRepetition *repetition)
 {
-    repetition->chooser = (LabCellChooser){on_choose, on_done, repetition};
     return &repetition->chooser;
+}
+
+/* "6.1.0-3 mine/plain against 6.1.0-1 (bad: 2 of 7, 0 of 7; about 9 more of each)" */
+static void
+append_open(GString *text, const LabRepetition *repetition, const LabAllocationComparison *one)
+{
+    const LabRunCell *a = first_cell(repetition->groups->pdata[one->baseline]);
+    const LabRunCell *b = first_cell(repetition->groups->pdata[one->candidate]);
+    const LabSequential *test = &one->test;
+
+    g_string_append_printf(text, "%s %s/%s against %s (bad: %u of %u, %u of %u", b->kernel,
+                           b->recipe, b->variant, one->variants ? a->variant : a->kernel,
+                           test->b_bad, test->pairs, test->a_bad, test->pairs);
+    if (one->state == LAB_ALLOCATION_OPEN && test->pairs > 0 && isfinite(one->more_pairs))
+        g_string_append_printf(text, "; about %.0f more of each", one->more_pairs);
+    g_string_append_c(text, ')');
+}
+
+char *
+lab_repetition_text(const LabRepetition *repetition)
+{
+    guint states[LAB_ALLOCATION_STATES] = {0}, open, named = 0;
+    guint n = lab_allocation_n_comparisons(repetition->allocation);
+    GString *text = g_string_new(NULL);
+
+    for (guint i = 0; i < n; i++)
+        states[lab_allocation_comparison(repetition->allocation, i)->state]++;
+    open = states[LAB_ALLOCATION_OPEN] + states[LAB_ALLOCATION_EXHAUSTED];
+    g_string_printf(text, "settled %u of %u comparison%s after %u of %u runs",
+                    states[LAB_ALLOCATION_DIFFER] + states[LAB_ALLOCATION_ALIKE], n,
+                    n == 1 ? "" : "s", repetition->done, repetition->cells->len);
+    if (states[LAB_ALLOCATION_UNABLE] > 0)
+        g_string_append_printf(text, "; %u not comparable", states[LAB_ALLOCATION_UNABLE]);
+    if (open > 0)
+        g_string_append_printf(text, "; %u open: ", open);
+    for (guint i = 0; i < n && named < MIN(open, NAMED); i++) {
+        const LabAllocationComparison *one = lab_allocation_comparison(repetition->allocation, i);
+
+        if (one->state != LAB_ALLOCATION_OPEN && one->state != LAB_ALLOCATION_EXHAUSTED)
+            continue;
+        g_string_append(text, named++ ? ", " : "");
+        append_open(text, repetition, one);
+    }
+    if (open > named)
+        g_string_append_printf(text, " and %u more", open - named);
+    return g_string_free(text, FALSE);
 }

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * Adaptive repetition: which repetitions of a run's cells are worth running, decided from the
- * results so far (analysis/lab-sequential.h). Every comparison that the analysis makes of the run
- * is tested; the matrix's share of errors is spread over them (Bonferroni). Cells whose
- * comparisons are all settled are spared, the others go on side by side.
+ * results so far (analysis/lab-allocation.h says which is next, analysis/lab-sequential.h when a
+ * comparison is settled). Every comparison that the analysis makes of the run is tested. Cells
+ * whose comparisons are all settled are spared, and so is all that is left when the budget is used
+ * up.
  */
 #pragma once
 
@@ -19,3 +20,6 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(LabRepetition, lab_repetition_free)
 
 /* Borrowed; for the scheduler of that run. */
 const LabCellChooser *lab_repetition_chooser(LabRepetition *repetition);
+
+/* "settled 5 of 7 comparisons after 41 of 240 runs; 2 open: …"; g_free. */
+char *lab_repetition_text(const LabRepetition *repetition);

@@ -15,6 +15,7 @@ typedef struct {
 struct LabQueue {
     LabEstimate *estimate;
     GQueue cells;       /* LabRunCell, borrowed */
+    GPtrArray *links;   /* of each in 'cells', by index; NULL: it is not there */
     GHashTable *groups; /* share (borrowed) -> Group */
     const LabRunCell *largest;
 };
@@ -32,6 +33,7 @@ lab_queue_new(LabEstimate *estimate)
 
     queue->estimate = estimate;
     g_queue_init(&queue->cells);
+    queue->links = g_ptr_array_new();
     queue->groups = g_hash_table_new_full(g_str_hash, g_str_equal, NULL, g_free);
     return queue;
 }
@@ -42,8 +44,20 @@ lab_queue_free(LabQueue *queue)
     if (!queue)
         return;
     g_queue_clear(&queue->cells);
+    g_ptr_array_unref(queue->links);
     g_hash_table_unref(queue->groups);
     g_free(queue);
+}
+
+static void
+put_at(LabQueue *queue, const LabRunCell *cell, guint n)
+{
+    GList *link = g_list_prepend(NULL, (gpointer)cell);
+
+    if (cell->index >= queue->links->len)
+        g_ptr_array_set_size(queue->links, (int)cell->index + 1);
+    queue->links->pdata[cell->index] = link;
+    g_queue_push_nth_link(&queue->cells, (int)n, link);
 }
 
 void
@@ -59,14 +73,14 @@ lab_queue_add(LabQueue *queue, const LabRunCell *cell)
     group->cells++;
     if (!cell->replay && (!queue->largest || cell->memory_bytes > queue->largest->memory_bytes))
         queue->largest = cell;
-    g_queue_push_tail(&queue->cells, (gpointer)cell);
+    put_at(queue, cell, queue->cells.length);
     lab_estimate_wait(queue->estimate, cell, 1);
 }
 
 void
 lab_queue_add_soon(LabQueue *queue, const LabRunCell *cell, guint before)
 {
-    g_queue_push_nth(&queue->cells, (gpointer)cell, (int)before);
+    put_at(queue, cell, before);
     lab_estimate_wait(queue->estimate, cell, 1);
 }
 
@@ -121,7 +135,7 @@ lab_queue_sort(LabQueue *queue, int jobs)
     }
     qsort(places, n, sizeof *places, compare_places);
     for (guint i = 0; i < n; i++)
-        g_queue_push_tail(&queue->cells, (gpointer)places[i].cell);
+        put_at(queue, places[i].cell, i);
 }
 
 const LabRunCell *
@@ -130,14 +144,12 @@ lab_queue_peek(const LabQueue *queue, guint n)
     return g_queue_peek_nth((GQueue *)&queue->cells, n);
 }
 
-const LabRunCell *
-lab_queue_pop(LabQueue *queue)
+void
+lab_queue_take(LabQueue *queue, const LabRunCell *cell)
 {
-    const LabRunCell *cell = g_queue_pop_head(&queue->cells);
-
-    if (cell)
-        lab_estimate_wait(queue->estimate, cell, -1);
-    return cell;
+    g_queue_delete_link(&queue->cells, queue->links->pdata[cell->index]);
+    queue->links->pdata[cell->index] = NULL;
+    lab_estimate_wait(queue->estimate, cell, -1);
 }
 
 guint

@@ -30,8 +30,8 @@ void lab_queue_add_soon(LabQueue *queue, const LabRunCell *cell, guint before);
 
 /* The n-th from now, 0 is the next; NULL when there is none. */
 const LabRunCell *lab_queue_peek(const LabQueue *queue, guint n);
-/* Takes the next one out, or NULL. */
-const LabRunCell *lab_queue_pop(LabQueue *queue);
+/* Takes one that is in it out. */
+void lab_queue_take(LabQueue *queue, const LabRunCell *cell);
 guint lab_queue_length(const LabQueue *queue);
 /* Of the cells that were ever put in, the one with the largest guest, recorded ones apart; or NULL.
  */

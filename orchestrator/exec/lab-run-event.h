@@ -27,7 +27,8 @@ typedef struct {
     int attempt;            /* from 1 */
     const char *phase;
     gint64 t_ms;
-    const char *text;          /* a warning's, or why; from a worker: not clean */
+    const char *text;          /* a warning's, or why; of ENDED what a chooser sums up, or NULL;
+                                * from a worker: not clean */
     const LabBrief *brief;     /* FINISHED, AGAIN */
     const char *kept;          /* DUMP_REMOVED: the cell whose dump stands for it, or NULL */
     int jobs;                  /* STARTED */

@@ -149,14 +149,18 @@ check_for_broken_lab(LabScheduler *scheduler, const LabBrief *brief)
 static void
 make_again(LabScheduler *scheduler, const LabRunCell *cell, gboolean suspect)
 {
+    const LabCellChooser *chooser = scheduler->options.chooser;
+    guint before = suspect ? lab_queue_length(scheduler->queue) : (guint)scheduler->jobs * 2;
+
     if (suspect) {
         scheduler->suspects[cell->index]++;
         scheduler->summary.suspect_again++;
     } else {
         scheduler->summary.again++;
     }
-    lab_queue_add_soon(scheduler->queue, cell,
-                       suspect ? lab_queue_length(scheduler->queue) : (guint)scheduler->jobs * 2);
+    lab_queue_add_soon(scheduler->queue, cell, before);
+    if (chooser)
+        chooser->again(cell, before, chooser->data);
 }
 
 /* A result that stands. */

@@ -47,14 +47,26 @@ lab_scheduler_why_cold(LabScheduler *scheduler, const LabRunCell *cell)
     return "fewer than three cells of the run would share its template";
 }
 
-/* Each of the others that run takes one before this worker is free again. */
+/* Each of the others that run takes one before this worker is free again; which ones a chooser
+ * takes then nobody knows: the one that it would take now is the likeliest. */
+static const LabRunCell *
+likely_next(LabScheduler *scheduler)
+{
+    const LabCellChooser *chooser = scheduler->options.chooser;
+    const LabRunCell *next = NULL;
+    const char *why;
+
+    if (chooser && lab_queue_length(scheduler->queue) > 0)
+        return chooser->next(&next, &why, chooser->data) == LAB_CELL_RUN ? next : NULL;
+    next = lab_queue_peek(scheduler->queue, (guint)MAX(scheduler->jobs - 1, 0));
+    return next ? next : lab_queue_peek(scheduler->queue, 0);
+}
+
 LabCell *
 lab_scheduler_cell_ahead(LabScheduler *scheduler, LabSlot *slot)
 {
-    const LabRunCell *next = lab_queue_peek(scheduler->queue, (guint)MAX(scheduler->jobs - 1, 0));
+    const LabRunCell *next = likely_next(scheduler);
 
-    if (!next)
-        next = lab_queue_peek(scheduler->queue, 0);
     if (!next || lab_scheduler_why_cold(scheduler, slot->cell) ||
         lab_scheduler_why_cold(scheduler, next))
         return NULL;

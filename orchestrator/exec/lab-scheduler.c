@@ -19,8 +19,6 @@
 #define STOP_GRACE_MS 30000
 /* No worker stretches its deadlines further. */
 #define MAX_STRETCH 10.0
-/* So many cells that a chooser puts off are passed over in search of one to start. */
-#define MAX_PUT_OFF 256
 
 LabScheduler *
 lab_scheduler_new(LabRun *run, LabIndex *index, const LabPaths *paths,
@@ -289,51 +287,57 @@ start_cell(LabScheduler *scheduler, const LabRunCell *cell, GError **error)
     return FALSE;
 }
 
-static LabCellChoice
-choose(const LabScheduler *scheduler, const LabRunCell *cell)
+static void
+spare_cell(LabScheduler *scheduler, const LabRunCell *cell, const char *why)
 {
     const LabCellChooser *chooser = scheduler->options.chooser;
-
-    return chooser ? chooser->choose(cell, chooser->data) : LAB_CELL_RUN;
-}
-
-static void
-spare_cell(LabScheduler *scheduler, const LabRunCell *cell)
-{
     g_autoptr(GError) error = NULL;
 
+    chooser->take(cell, LAB_CELL_SPARE, chooser->data);
+    lab_queue_take(scheduler->queue, cell);
     if (!lab_journal_append(scheduler->run,
-                            json_pack("{s:s, s:s}", "event", "spared", "cell", cell->id), &error)) {
+                            json_pack("{s:s, s:s, s:o}", "event", "spared", "cell", cell->id, "why",
+                                      lab_json_text(why)),
+                            &error)) {
         lab_scheduler_fail(scheduler, g_steal_pointer(&error));
         return;
     }
     scheduler->summary.spared++;
-    lab_scheduler_tell(scheduler, (LabRunEvent){.kind = LAB_RUN_CELL_SPARED, .cell = cell});
+    lab_scheduler_tell(scheduler,
+                       (LabRunEvent){.kind = LAB_RUN_CELL_SPARED, .cell = cell, .text = why});
 }
 
-/* The cell to start next, still in the queue at its head; NULL: none now. */
+/* The cell to start next, still in the queue; NULL: none now. */
 static const LabRunCell *
 next_cell(LabScheduler *scheduler)
 {
-    guint put_off = 0;
-    const LabRunCell *cell;
+    const LabCellChooser *chooser = scheduler->options.chooser;
 
-    while (scheduler->stop_level == 0 && (cell = lab_queue_peek(scheduler->queue, 0))) {
-        LabCellChoice choice = choose(scheduler, cell);
+    while (chooser && scheduler->stop_level == 0 && lab_queue_length(scheduler->queue) > 0) {
+        const LabRunCell *cell = NULL;
+        const char *why = NULL;
+        LabCellChoice choice = chooser->next(&cell, &why, chooser->data);
 
         if (choice == LAB_CELL_RUN)
             return cell;
-        lab_queue_pop(scheduler->queue);
-        if (choice == LAB_CELL_SPARE) {
-            spare_cell(scheduler, cell);
-        } else if (++put_off > MIN(MAX_PUT_OFF, lab_queue_length(scheduler->queue))) {
-            lab_queue_add_soon(scheduler->queue, cell, 0);
-            return scheduler->running->len == 0 ? cell : NULL;
-        } else {
-            lab_queue_add_soon(scheduler->queue, cell, lab_queue_length(scheduler->queue));
-        }
+        if (choice == LAB_CELL_SPARE)
+            spare_cell(scheduler, cell, why);
+        else if (scheduler->running->len > 0)
+            return NULL;
+        else
+            break;
     }
-    return NULL;
+    return scheduler->stop_level == 0 ? lab_queue_peek(scheduler->queue, 0) : NULL;
+}
+
+static void
+take_cell(LabScheduler *scheduler, const LabRunCell *cell)
+{
+    const LabCellChooser *chooser = scheduler->options.chooser;
+
+    lab_queue_take(scheduler->queue, cell);
+    if (chooser)
+        chooser->take(cell, LAB_CELL_RUN, chooser->data);
 }
 
 static gboolean
@@ -351,7 +355,7 @@ on_start(gpointer data)
         /* What a dead worker left behind would still take room. */
         if (scheduler->attempts[cell->index] > 0 && scheduler->cleaner != 0)
             break;
-        lab_queue_pop(scheduler->queue);
+        take_cell(scheduler, cell);
         if (!start_cell(scheduler, cell, &error))
             lab_scheduler_fail(scheduler, g_steal_pointer(&error));
     }
@@ -400,14 +404,20 @@ automatic_jobs(const GPtrArray *cells)
 gboolean
 lab_scheduler_run(LabScheduler *scheduler, GError **error)
 {
+    const LabCellChooser *chooser = scheduler->options.chooser;
+    g_autofree char *sum = NULL;
     g_autoptr(GError) local = NULL;
     gboolean whole;
 
     scheduler->cells = lab_run_cells(scheduler->run, error);
-    if (!scheduler->cells || !lab_scheduler_take_up(scheduler, error))
+    if (!scheduler->cells)
         return FALSE;
     scheduler->jobs = scheduler->options.jobs > 0 ? scheduler->options.jobs
                                                   : automatic_jobs(scheduler->cells);
+    if (chooser)
+        chooser->begin(scheduler->estimate, scheduler->jobs, chooser->data);
+    if (!lab_scheduler_take_up(scheduler, error))
+        return FALSE;
     scheduler->cpus_left = lab_host_cpus("");
     if (!lab_scheduler_check_fits(scheduler, error))
         return FALSE;
@@ -424,7 +434,8 @@ lab_scheduler_run(LabScheduler *scheduler, GError **error)
             json_pack("{s:s, s:s}", "event", "end", "state", whole ? "done" : "stopped"), &local) &&
         !scheduler->fatal)
         scheduler->fatal = g_steal_pointer(&local);
-    lab_scheduler_tell(scheduler, (LabRunEvent){.kind = LAB_RUN_ENDED});
+    sum = chooser ? chooser->sum_up(chooser->data) : NULL;
+    lab_scheduler_tell(scheduler, (LabRunEvent){.kind = LAB_RUN_ENDED, .text = sum});
     if (!scheduler->fatal)
         return TRUE;
     g_propagate_error(error, g_steal_pointer(&scheduler->fatal));

@@ -15,23 +15,34 @@
 #include "lab-executor.h"
 #include "lab-run-event.h"
 
-/* What a chooser says of a cell whose turn it is. */
+/* What a chooser says of what is next. */
 typedef enum {
     LAB_CELL_RUN,
-    LAB_CELL_LATER, /* not before results of what runs are there; others go first */
+    LAB_CELL_WAIT,  /* nothing before results of what runs are there */
     LAB_CELL_SPARE, /* never: it stays without a result, and the run is whole without it */
 } LabCellChoice;
 
 /*
  * A hook for runs whose results decide what else is run (adaptive repetition): the run is planned
- * with the most repetitions there may be; the chooser is asked for each cell right before it would
- * start and is told each result that stands. After a resume it is told the results of earlier
- * sessions first, so what it decides has to follow from the results alone. It is asked again for a
- * cell that it put off; when nothing runs any more, a cell that is put off is run.
+ * with the most repetitions there may be; the chooser says which of the cells that wait is next and
+ * is told each result that stands. After a resume it is told the results of earlier sessions first,
+ * so what it decides has to follow from the results alone. Once nothing runs any more, a cell is
+ * run even though the chooser waits.
  */
 typedef struct {
-    LabCellChoice (*choose)(const LabRunCell *cell, gpointer data);
+    /* Before anything else: what cells are expected to take (borrowed, it learns as they end), and
+     * how many run at once. */
+    void (*begin)(LabEstimate *estimate, int jobs, gpointer data);
+    /* Sets *cell unless it says to wait, and *why (borrowed) where it spares. Says the same until
+     * something else is called. */
+    LabCellChoice (*next)(const LabRunCell **cell, const char **why, gpointer data);
+    /* The cell starts now (LAB_CELL_RUN), or is spared. */
+    void (*take)(const LabRunCell *cell, LabCellChoice choice, gpointer data);
+    /* A cell that ran has to be made again, best when 'before' others have been started. */
+    void (*again)(const LabRunCell *cell, guint before, gpointer data);
     void (*done)(const LabRunCell *cell, const LabBrief *brief, gpointer data);
+    /* How far it got, for the end of the run; g_free. */
+    char *(*sum_up)(gpointer data);
     gpointer data;
 } LabCellChooser;
 

@@ -68,7 +68,8 @@ static const LabField adaptive_fields[] = {
      "the smallest difference of interest between two shares of bad runs", .fallback = "0.2",
      .min = 0.01, .max = 0.9},
     {"budget", LAB_FIELD_DURATION, offsetof(LabAdaptive, budget_ms),
-     "no cell starts later than this after the start", .max = 31536000000.0, .example = "30m"},
+     "no cell starts once all sessions of the run took so long", .max = 31536000000.0,
+     .example = "30m"},
     {NULL},
 };
 const LabSchema lab_adaptive_table = {"adaptive", sizeof(LabAdaptive), adaptive_fields, NULL};

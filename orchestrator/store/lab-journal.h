@@ -9,7 +9,7 @@
  *   stopped    "cell" "attempt"                     ended on request: does not count as a try
  *   dump-removed  "cell" "why" "kept"               kept: the cell whose dump stands for it
  *   end        "state" (done, stopped)              the parent ended
- *   spared     "cell"                               more of its repetitions were not needed
+ *   spared     "cell" "why"                         more of its repetitions were not needed
  * and each has "time".
  */
 #pragma once

@@ -42,6 +42,8 @@ is "it runs: status 1, as one kernel fails" \
 tail -n 2 "$T/out" | sed 's/^/# /'
 echo "# runs: $(runs_of 6.1.0-1-test) $(runs_of 6.1.0-2-test) $(runs_of 6.1.0-3-test)"
 has "what is settled is spared" "$T/out" '[0-9]+ spared'
+has "with a word why" "$T/err" 'spared: 6.1.0-2-test mine/plain from #[0-9]+ on: its comparison is settled: .* differ'
+has "and how far it got is said" "$T/out" 'settled 2 of 2 comparisons after [0-9]+ of 120 runs'
 ok "$([ "$(runs_of 6.1.0-2-test)" -le 12 ]; echo $?)" "a plain difference takes few runs"
 ok "$([ "$(runs_of 6.1.0-3-test)" -ge 8 ] && [ "$(runs_of 6.1.0-3-test)" -le 25 ]; echo $?)" \
     "two that pass take as many as the effect asks for"
@@ -87,6 +89,18 @@ is "and runs nothing more" \
 is "but --budget grants more" "$(FAKE_WORKER_MS=400 status "$KREGLAB" resume --budget 500ms)" 0
 ok "$([ "$("$KREGLAB" show --json | jq '[.cells[] | select(.state == "ran")] | length')" -gt "$n" ]; echo $?)" \
     "and it goes on"
+has "and says what is open" "$T/out" '^settled 0 of 2 comparisons after .*; 2 open: 6.1.0-2-test mine/plain against 6.1.0-1'
+is "the third kernel lacks what the recipe needs: it is run" \
+    "$(FAKE_WORKER_PLAN='6.1.0-3*=skipped' status "$KREGLAB" run -j 1 --json "$T/matrix.yaml")" 0
+ok "$("$SOURCE_ROOT/tests/cli/check-schema" events "$T/out" >"$T/check" 2>&1; echo $?)" "its events are as the schema says"
+is "three skipped cells are enough" \
+    "$("$KREGLAB" show --json | jq '[.cells[] | select(.state == "skipped")] | length')" 3
+is "the rest is spared, with why" \
+    "$(jq -r 'select(.event == "cell-spared" and .kernel == "6.1.0-3-test") | .text' "$T/out" | sort | uniq -c | sed 's/^ *//')" \
+    "37 what it is compared with is skipped, or it is itself"
+is "and the last event sums up" \
+    "$(jq -r 'select(.event == "run-ended") | .text' "$T/out" | sed 's/after [0-9]*/after N/')" \
+    "settled 1 of 2 comparisons after N of 120 runs; 1 not comparable"
 is "--adaptive does without a matrix" \
     "$(status "$KREGLAB" run -k '6.1*' -r "$T/mine" -j 2 --adaptive -n 30)" 0
 has "and spares, too" "$T/out" '[0-9]+ spared'

@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Shared by lab-allocation.c and lab-allocation-gain.c. */
+#pragma once
+
+#include "lab-allocation.h"
+
+/* Quantiles of a posterior, and the pairs of them. */
+#define QUANTILES 3
+#define POINTS    (QUANTILES * QUANTILES)
+
+typedef struct {
+    guint number;
+    int repetitions;
+    guint8 *told;         /* by repetition from 1: WAITS, RUNS, SPARED, or TOLD + LabTold */
+    int next, next_spare; /* the lowest ones that may wait */
+    int known;            /* all up to it are told */
+    int first;            /* up to it they are run whatever the others say */
+    guint usable, running, waiting, unable;
+    GByteArray *bad;             /* of the usable ones up to 'known', in their order */
+    guint n_bad;                 /* of those */
+    double quantiles[QUANTILES]; /* of the share of bad ones */
+    GPtrArray *comparisons;      /* Comparison, borrowed */
+    guint open;                  /* of those */
+    double cost, score;
+    guint wants; /* comparisons that add to the score */
+    GSequenceIter *place;
+} Group;
+
+typedef struct {
+    LabAllocationComparison told;
+    Group *a, *b;
+    double points[POINTS]; /* pairs that settle it, ascending */
+    double worse;          /* the chance that b's share is the larger one */
+    double part_a, part_b; /* of the scores */
+} Comparison;
+
+/* The quantiles of a group whose results changed. */
+void lab_allocation_weigh(Group *group);
+/* What is expected of an open comparison, from the quantiles of its groups. */
+void lab_allocation_expect(Comparison *comparison, const LabSequentialRule *rule);
+/* Settlements a pair, weighed. 0: what runs already may suffice, or nothing is left to run. */
+double lab_allocation_gain(const Comparison *comparison, double left);
+
+/* Runs that say something or may still do so. */
+static inline guint
+lab_allocation_progress(const Group *group)
+{
+    return group->usable + group->running;
+}
+
+static inline int
+lab_allocation_order(double a, double b)
+{
+    return (a > b) - (a < b);
+}
