@@ -30,6 +30,7 @@ static const Verb verbs[] = {
     {"kill", RUN_NOW, verb_kill},
     {"set", RUN_QUEUED, verb_set},
     {"read", RUN_QUEUED, verb_read},
+    {"environment", RUN_THREAD, verb_environment},
     {"insmod", RUN_QUEUED, verb_insmod},
     {"metrics", RUN_NOW, verb_metrics},
     {"load-capture", RUN_QUEUED, verb_load_capture},

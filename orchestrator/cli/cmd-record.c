@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "lab-cli.h"
+#include "lab-environment.h"
 #include "lab-error.h"
 #include "lab-file.h"
 #include "lab-run.h"
@@ -26,6 +27,7 @@ copy_recording(int from, int to, gboolean with_dump, GError **error)
            copy_file(from, to, "events.jsonl", FALSE, error) &&
            copy_file(from, to, "warm.json", FALSE, error) &&
            copy_file(from, to, "boot.log", FALSE, error) &&
+           copy_file(from, to, LAB_ENVIRONMENT_FILE, FALSE, error) &&
            (!with_dump || copy_file(from, to, "vmcore", TRUE, error)) &&
            copy_file(from, to, "console.log", TRUE, error);
 }

@@ -174,6 +174,12 @@ lab_guest_next(LabGuest *guest, gint64 deadline_ms, GError **error)
     return event ? event : guest->ops->next(guest, deadline_ms, error);
 }
 
+const char *
+lab_guest_directory(const LabGuest *guest)
+{
+    return guest->cell_directory;
+}
+
 gint64
 lab_guest_now_ms(LabGuest *guest)
 {

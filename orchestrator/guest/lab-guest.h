@@ -54,6 +54,10 @@ typedef struct {
 void lab_guest_event_free(LabGuestEvent *event);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(LabGuestEvent, lab_guest_event_free)
 
+/* Where its evidence goes: the cell directory, or the template that is being made. Borrowed; NULL:
+ * a clone without a cell. */
+const char *lab_guest_directory(const LabGuest *guest);
+
 /* The runtime directory is lab_runtime_path() of lab-runtime.h. The cell's accelerator 'auto' is
  * settled at the start (lab-accel.h). The cell directory also gets domain.xml, qemu.log, and the
  * recording (agent.jsonl, events.jsonl) that, with console.log, lab_guest_new_replay() plays. */

@@ -7,6 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "lab-environment.h"
 #include "lab-error.h"
 #include "lab-file.h"
 #include "lab-json.h"
@@ -118,20 +119,31 @@ lab_guest_set_cell(LabGuest *base, const LabCell *cell, const char *directory, G
     return lab_guest_open(base, directory, error);
 }
 
+/* A file of the template's becomes one of the cell's: the same, where that can be. */
+static gboolean
+share_file(LabNative *guest, const char *name, const char *as, GError **error)
+{
+    g_autofree char *to = g_build_filename(guest->machine.base.cell_directory, as, NULL);
+    int from = guest->template->fd;
+
+    (void)unlink(to);
+    return linkat(from, name, AT_FDCWD, to, 0) == 0 ||
+           lab_file_copy(from, name, AT_FDCWD, to, 0600, error);
+}
+
 /* The boot's console beside the clone's own: together they are the whole evidence. */
 static gboolean
 tell_origin(LabNative *guest, GError **error)
 {
     LabGuest *base = &guest->machine.base;
     const LabTemplate *template = guest->template;
-    g_autofree char *boot = g_build_filename(base->cell_directory, "boot.log", NULL);
     g_autofree char *note =
         g_strdup_printf("a clone of template %s, index %d: its boot is in boot.log", template->key,
                         (int)lab_json_int(template->json, "index", 0));
 
-    (void)unlink(boot);
-    if (linkat(template->fd, "console.log", AT_FDCWD, boot, 0) < 0 &&
-        !lab_file_copy(template->fd, "console.log", AT_FDCWD, boot, 0600, error))
+    if (!share_file(guest, "console.log", "boot.log", error) ||
+        (lab_file_exists(template->fd, LAB_ENVIRONMENT_FILE) &&
+         !share_file(guest, LAB_ENVIRONMENT_FILE, LAB_ENVIRONMENT_FILE, error)))
         return FALSE;
     return lab_console_note(base->console, note, error);
 }

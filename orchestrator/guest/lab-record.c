@@ -6,6 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "lab-environment.h"
 #include "lab-error.h"
 #include "lab-file.h"
 #include "lab-json.h"
@@ -80,6 +81,20 @@ stream_write(Stream *stream, json_t *object)
     }
 }
 
+/* The worker keeps what the guest says of its modules and settings in a file, which many cells
+ * share; the message names it. */
+static json_t *
+without_environment(const json_t *message)
+{
+    json_t *copy;
+
+    if (!json_is_object(lab_json_member(message, "environment")))
+        return json_incref((json_t *)message);
+    copy = json_copy((json_t *)message);
+    json_object_set_new(copy, "environment", json_pack("{s:s}", "file", LAB_ENVIRONMENT_FILE));
+    return copy;
+}
+
 void
 lab_record_message(LabRecord *record, gint64 time_ms, gboolean to_guest, const json_t *message,
                    const void *data, gsize length)
@@ -91,7 +106,7 @@ lab_record_message(LabRecord *record, gint64 time_ms, gboolean to_guest, const j
     object = json_object();
     json_object_set_new(object, "t_ms", json_integer(time_ms));
     json_object_set_new(object, "dir", json_string(to_guest ? "to-guest" : "from-guest"));
-    json_object_set(object, "message", (json_t *)message);
+    json_object_set_new(object, "message", without_environment(message));
     if (data) {
         g_autofree char *text = g_base64_encode(data, length);
 

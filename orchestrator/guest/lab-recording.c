@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <string.h>
 
+#include "lab-environment.h"
 #include "lab-error.h"
 #include "lab-file.h"
 #include "lab-json.h"
@@ -163,6 +164,21 @@ by_time(gconstpointer a, gconstpointer b)
     return x->order < y->order ? -1 : x->order > y->order;
 }
 
+/* See without_environment() of lab-record.c. A recording without the file plays on. */
+static void
+put_back_environment(GPtrArray *entries, int dir)
+{
+    g_autoptr(json_t)
+        environment = lab_json_read(dir, LAB_ENVIRONMENT_FILE, LAB_ENVIRONMENT_SCHEMA, NULL);
+
+    for (guint i = 0; environment && i < entries->len; i++) {
+        const LabRecordingEntry *entry = entries->pdata[i];
+
+        if (lab_json_string(lab_json_member(entry->json, "environment"), "file"))
+            json_object_set(entry->json, "environment", environment);
+    }
+}
+
 GPtrArray *
 lab_recording_load(const char *directory, GError **error)
 {
@@ -181,6 +197,7 @@ lab_recording_load(const char *directory, GError **error)
         g_prefix_error(error, "recording '%s': ", directory);
         return NULL;
     }
+    put_back_environment(entries, dir);
     g_ptr_array_sort(entries, by_time);
     return g_steal_pointer(&entries);
 }

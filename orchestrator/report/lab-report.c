@@ -14,9 +14,16 @@
 #define DRAIN_BYTES (1u << 20)
 
 const LabEvidenceFile lab_evidence_files[] = {
-    {"console.log", "console"}, {"vmcore", "vmcore"},          {"vmcore.dmesg.txt", "vmcore dmesg"},
-    {"dmesg.txt", "dmesg"},     {"hang.txt", "hang evidence"}, {"stressor.log", "stressor"},
-    {"worker.log", "worker"},   {"domain.xml", "domain"},      {"result.json", "result"},
+    {"console.log", "console"},
+    {"vmcore", "vmcore"},
+    {"vmcore.dmesg.txt", "vmcore dmesg"},
+    {"dmesg.txt", "dmesg"},
+    {"hang.txt", "hang evidence"},
+    {"stressor.log", "stressor"},
+    {"worker.log", "worker"},
+    {"domain.xml", "domain"},
+    {"environment.json", "modules and settings"},
+    {"result.json", "result"},
 };
 const guint lab_n_evidence_files = G_N_ELEMENTS(lab_evidence_files);
 

@@ -49,6 +49,7 @@ lab_findings_free(LabFindings *found)
     json_decref(found->memory);
     json_decref(found->vmstat);
     json_decref(found->setup);
+    json_decref(found->environment);
     json_decref(found->phases);
     json_decref(found->facts);
     g_free(found);

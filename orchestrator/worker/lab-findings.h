@@ -50,12 +50,13 @@ typedef struct {
     LabPressure pressure; /* the worst that was seen; 'why' owned */
     char *pattern_line;   /* the console line that a 'pattern' detector matched; or NULL */
     LabDumpFindings dump;
-    json_t *metrics; /* object NAME: number */
-    json_t *memory;  /* array of [t_ms, available_kB] */
-    json_t *vmstat;  /* object NAME: delta */
-    json_t *setup;   /* array of {set, ok, error} */
-    json_t *phases;  /* array of {name, start_ms, duration_ms} */
-    json_t *facts;   /* object */
+    json_t *metrics;     /* object NAME: number */
+    json_t *memory;      /* array of [t_ms, available_kB] */
+    json_t *vmstat;      /* object NAME: delta */
+    json_t *setup;       /* array of {set, ok, error} */
+    json_t *environment; /* see life-environment.c; NULL: the setup did not end */
+    json_t *phases;      /* array of {name, start_ms, duration_ms} */
+    json_t *facts;       /* object */
 } LabFindings;
 
 /* 'cell' is borrowed for the life of the findings. */

@@ -223,6 +223,10 @@ LabWait lab_life_load_hotfix(LabLife *life, gint64 deadline_ms, GError **error);
  */
 LabWait lab_life_load_module(LabLife *life, json_t *request, const char *what, int *code,
                              json_t **answer, GError **error);
+/* Keeps what the guest's kernel is set up as, just before the stressor; of the guest that becomes a
+ * template, in that. ERROR: it cannot be written; that it cannot be read is noted in the result. */
+LabWait lab_life_environment(LabLife *life, GError **error);
+LabWait lab_life_template_environment(LabLife *life, GError **error);
 LabWait lab_life_stress(LabLife *life, GError **error);
 gboolean lab_life_evidence(LabLife *life, LabWait end, GError **error);
 gboolean lab_life_dump(LabLife *life, GError **error);

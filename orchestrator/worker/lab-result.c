@@ -140,6 +140,8 @@ lab_findings_to_result(const LabFindings *found)
     json_object_set(json, "memory", found->memory);
     json_object_set(json, "vmstat", found->vmstat);
     json_object_set(json, "setup", found->setup);
+    json_object_set_new(json, "environment",
+                        found->environment ? json_incref(found->environment) : json_null());
     json_object_set(json, "facts", found->facts);
     return json;
 }

@@ -3,9 +3,12 @@
 
 #include <string.h>
 
+#define MAX_TWINS 256
+
 struct LabStock {
     LabRuntime *runtime; /* NULL: not asked for yet */
     GHashTable *trouble; /* key -> why */
+    GHashTable *twins;   /* digest -> path */
     LabGuest *ahead;     /* a clone that waits, or NULL; with it: */
     char *ahead_key;
     LabTemplate *ahead_template;
@@ -18,6 +21,7 @@ lab_stock_new(void)
     LabStock *stock = g_new0(LabStock, 1);
 
     stock->trouble = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
+    stock->twins = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
     return stock;
 }
 
@@ -37,6 +41,7 @@ lab_stock_free(LabStock *stock)
         return;
     drop_ahead(stock);
     g_hash_table_unref(stock->trouble);
+    g_hash_table_unref(stock->twins);
     g_clear_pointer(&stock->runtime, lab_runtime_free);
     g_free(stock);
 }
@@ -88,4 +93,18 @@ void
 lab_stock_note_trouble(LabStock *stock, const char *key, const char *why)
 {
     g_hash_table_insert(stock->trouble, g_strdup(key), g_strdup(why));
+}
+
+const char *
+lab_stock_twin(const LabStock *stock, const char *digest)
+{
+    return g_hash_table_lookup(stock->twins, digest);
+}
+
+void
+lab_stock_note_twin(LabStock *stock, const char *digest, char *path)
+{
+    if (g_hash_table_size(stock->twins) >= MAX_TWINS)
+        g_hash_table_remove_all(stock->twins);
+    g_hash_table_replace(stock->twins, g_strdup(digest), path);
 }

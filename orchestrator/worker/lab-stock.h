@@ -26,6 +26,11 @@ gboolean lab_stock_put_ahead(LabStock *stock, const char *key, LabTemplate *temp
  * ended. */
 LabGuest *lab_stock_take_ahead(LabStock *stock, const char *key, LabTemplate **template);
 
+/* A file that has these bytes already, by their digest: a path, borrowed, or NULL; and the note of
+ * one (takes 'path'). Some hundreds are remembered. */
+const char *lab_stock_twin(const LabStock *stock, const char *digest);
+void lab_stock_note_twin(LabStock *stock, const char *digest, char *path);
+
 /* What went wrong with this template in this process, so that it is not tried again for every
  * cell. Borrowed, or NULL. */
 const char *lab_stock_trouble(const LabStock *stock, const char *key);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * What is done in the guest before the stressor: clock and entropy, capture kernel, modules,
- * settings, payload. Each setting is recorded with its errno.
+ * settings, payload. Each setting is recorded with its errno, and what the kernel is then.
  *
  * A setting that the kernel does not have (ENOENT) and a module that it lacks or refuses skip the
  * cell: the kernel lacks what the recipe needs. Any other failure of a setting is the lab's:
@@ -281,7 +281,8 @@ LabWait
 lab_life_setup(LabLife *life, GError **error)
 {
     static LabWait (*const steps[])(LabLife *, GError **) = {
-        set_clock, load_capture, load_modules, put_all, load_hotfix, set_sysfs, set_sysctls,
+        set_clock,   load_capture, load_modules, put_all,
+        load_hotfix, set_sysfs,    set_sysctls,  lab_life_environment,
     };
 
     lab_life_enter(life, "setup");

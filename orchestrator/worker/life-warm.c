@@ -18,6 +18,7 @@
 #include <sys/random.h>
 #include <time.h>
 
+#include "lab-environment.h"
 #include "lab-error.h"
 #include "lab-file.h"
 #include "lab-json.h"
@@ -80,6 +81,9 @@ boot_template(LabLife *life, GError **error)
         return NULL;
     end = lab_life_ask_capture(life, lab_guest_now_ms(life->guest) + setup_ms, &capture, error);
     if (!expect_got(life, end, "loading the capture kernel", error))
+        return NULL;
+    end = lab_life_template_environment(life, error);
+    if (!expect_got(life, end, "reading modules and settings", error))
         return NULL;
     state = json_pack("{s:s,s:O,s:o}", "token", token, "hello", life->hello, "capture",
                       capture ? json_incref(capture) : json_null());
@@ -267,6 +271,7 @@ go_cold(LabLife *life, char *why)
     lab_life_forget_guest(life);
     lab_path_remove(life->dirfd, "boot.log", NULL);
     lab_path_remove(life->dirfd, "warm.json", NULL);
+    lab_path_remove(life->dirfd, LAB_ENVIRONMENT_FILE, NULL);
     g_free(life->cold_why);
     life->cold_why = why;
 }
@@ -313,6 +318,9 @@ lab_life_replay_warm(LabLife *life, gboolean *is_warm, GError **error)
     warm = lab_json_read(from, "warm.json", WARM_SCHEMA, error);
     return warm && lab_file_copy(from, "boot.log", life->dirfd, "boot.log", 0600, error) &&
            lab_file_copy(from, "warm.json", life->dirfd, "warm.json", 0600, error) &&
+           (!lab_file_exists(from, LAB_ENVIRONMENT_FILE) ||
+            lab_file_copy(from, LAB_ENVIRONMENT_FILE, life->dirfd, LAB_ENVIRONMENT_FILE, 0600,
+                          error)) &&
            run_clone(life, warm, error);
 }
 

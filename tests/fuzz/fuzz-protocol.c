@@ -7,8 +7,20 @@
 #include <stdint.h>
 
 #include "lab-agent.h"
+#include "lab-environment.h"
+#include "lab-json.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+/* What was taken once is taken again as it is. */
+static void
+check_environment(const json_t *said)
+{
+    g_autoptr(json_t) taken = lab_environment_check(said);
+    g_autoptr(json_t) again = taken ? lab_environment_check(taken) : NULL;
+
+    g_assert_true(!taken || json_equal(taken, again));
+}
 
 /* A number that stands for all messages, and the break, if there was one. */
 static guint
@@ -28,6 +40,7 @@ digest(const uint8_t *data, size_t size, size_t step)
             if (!message)
                 break;
             sum = sum * 33 + (guint)json_object_size(message->json);
+            check_environment(lab_json_member(message->json, "environment"));
             sum = sum * 33 + (message->data ? g_bytes_hash(message->data) : 7);
         }
     }

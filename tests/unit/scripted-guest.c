@@ -214,6 +214,12 @@ lab_guest_next(LabGuest *guest, gint64 deadline_ms, GError **error)
     return event;
 }
 
+const char *
+lab_guest_directory(const LabGuest *guest)
+{
+    return guest->directory;
+}
+
 gint64
 lab_guest_now_ms(LabGuest *guest)
 {
@@ -226,6 +232,20 @@ lab_guest_cancel(LabGuest *guest)
     at(guest, 0, LAB_GUEST_EVENT_CANCELLED);
 }
 
+static void
+add_environment(const json_t *message, json_t *answer)
+{
+    gboolean part = lab_json_member(message, "settings") != NULL;
+    const char *text = part ? script.part : script.environment;
+
+    if (part)
+        asked.parts++;
+    else
+        asked.environments++;
+    if (text)
+        json_object_set_new(answer, part ? "part" : "environment", json_loads(text, 0, NULL));
+}
+
 /* The agent's words to verbs of templates and clones, true or as the script has them. */
 static json_t *
 answer_to(const json_t *message, const char *verb, json_int_t id, gint64 now_ms)
@@ -233,6 +253,8 @@ answer_to(const json_t *message, const char *verb, json_int_t id, gint64 now_ms)
     json_t *answer =
         json_pack("{s:I,s:b,s:{s:I}}", "id", id, "ok", 1, "vmstat", "pgfault", (json_int_t)now_ms);
 
+    if (strcmp(verb, "environment") == 0)
+        add_environment(message, answer);
     if (strcmp(verb, "template") == 0)
         g_strlcpy(saved_token, lab_json_string(message, "token"), sizeof saved_token);
     if (strcmp(verb, "template") != 0 && strcmp(verb, "clone") != 0)
@@ -259,7 +281,7 @@ lab_guest_agent_send(LabGuest *guest, const json_t *message, const void *data, g
 
     if (strcmp(verb, "sysrq") == 0)
         asked.sysrqs++;
-    if (!agent_lives(guest, guest->now_ms))
+    if (!agent_lives(guest, guest->now_ms) || g_strcmp0(verb, script.mute_verb) == 0)
         return TRUE;
     if (fails)
         agent(guest, guest->now_ms + 1,

@@ -22,11 +22,14 @@ typedef struct {
     const char *output;    /* the stressor's stdout */
     const char *fail_verb; /* answered with this errno */
     int fail_errno;
-    gint64 dump_after_ms; /* the capture kernel's dump, after the stressor's start; 0: none */
+    const char *mute_verb; /* never answered */
+    gint64 dump_after_ms;  /* the capture kernel's dump, after the stressor's start; 0: none */
     const char *dump_error;
     gboolean host_dump_fails;
     const char *host_dump_whole;
     gint64 kexec_crash_size;
+    const char *environment; /* JSON: what the agent tells of modules and settings; or NULL */
+    const char *part;        /* JSON: and of the settings that it is asked for; or NULL */
     /* Templates and clones: */
     gboolean has_templates; /* else every cell boots */
     const char *warm_fails; /* one of the steps in test-life-warm.c, or NULL */
@@ -36,8 +39,9 @@ typedef struct {
 typedef struct {
     int nmis, host_dumps, registers, destroyed, sysrqs, console_bytes;
     int starts;
-    int made, freed; /* guests */
-    int templates;   /* guests that were to be one */
+    int environments, parts; /* how often for all settings, for some */
+    int made, freed;         /* guests */
+    int templates;           /* guests that were to be one */
     int clones;
 } Asked;
 

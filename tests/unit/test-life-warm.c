@@ -144,6 +144,44 @@ test_clone(Fixture *f, gconstpointer data)
     g_assert_true(lab_file_exists(f->fd, "warm.json"));
 }
 
+#define ENVIRONMENT "{\"modules\":{\"m\":1},\"values\":{\"vm.a\":\"1\",\"vm.b\":\"2\"}}"
+
+static json_t *
+live_with_setting(Fixture *f, const char *setting)
+{
+    g_autoptr(json_t) cell = lab_json_read(f->fd, "cell.json", LAB_CELL_SCHEMA, NULL);
+
+    json_object_set_new(lab_json_member(cell, "setup"), "sysctl", json_pack("[s]", setting));
+    g_assert_true(lab_json_write(f->fd, "cell.json", cell, 0600, NULL));
+    return live(f);
+}
+
+/* A clone is asked only for what it was set to; the rest is the template's. */
+static void
+test_environment(Fixture *f, gconstpointer data)
+{
+    g_autoptr(json_t) first = NULL;
+    g_autoptr(json_t) second = NULL;
+    const json_t *found;
+
+    script.environment = ENVIRONMENT;
+    script.part = "{\"values\":{\"vm.a\":\"7\",\"vm.b\":\"2\"}}";
+    first = live(f);
+    found = lab_json_member(first, "environment");
+    g_assert_cmpint(asked.environments, ==, 1);
+    g_assert_cmpint(asked.parts, ==, 0);
+    g_assert_cmpstr(lab_json_string(found, "file"), ==, "environment.json");
+    g_assert_cmpuint(json_object_size(lab_json_member(found, "changed")), ==, 0);
+    g_assert_true(lab_file_exists(f->fd, "environment.json"));
+
+    second = live_with_setting(f, "vm.a=7");
+    found = lab_json_member(second, "environment");
+    g_assert_true(lab_json_bool(lab_json_member(second, "facts"), "warm", FALSE));
+    g_assert_cmpint(asked.parts, ==, 1);
+    g_assert_cmpuint(json_object_size(lab_json_member(found, "changed")), ==, 1);
+    g_assert_cmpstr(lab_json_string(lab_json_member(found, "changed"), "vm.a"), ==, "7");
+}
+
 static void
 check_cold(Fixture *f, const json_t *result, const Row *row)
 {
@@ -221,6 +259,7 @@ main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
     g_test_add("/life-warm/clone", Fixture, NULL, set_up, test_clone, tear_down);
+    g_test_add("/life-warm/environment", Fixture, NULL, set_up, test_environment, tear_down);
     g_test_add("/life-warm/cancelled", Fixture, NULL, set_up, test_cancelled, tear_down);
     for (gsize i = 0; i < G_N_ELEMENTS(rows); i++) {
         add("passes", &rows[i], test_passes);

@@ -676,6 +676,38 @@ test_boot_choice(Fixture *f, gconstpointer data)
         g_assert_cmpint(json_is_true(lab_json_member(facts, "kaslr")), ==, row->kaslr);
 }
 
+/* Modules and settings are a nicety: without them the cell goes on, and says why. */
+static void
+test_environment(Fixture *f, gconstpointer data)
+{
+    static const struct {
+        const char *said, *fail, *mute, *why_not;
+    } rows[] = {
+        {"{\"modules\":{\"m\":1},\"values\":{\"vm.a\":\"1\"}}", NULL, NULL, NULL},
+        {NULL, "environment", NULL, "Function not implemented"},
+        {NULL, NULL, "environment", "the agent did not answer in time"},
+        {"{\"modules\":[],\"values\":7}", NULL, NULL,
+         "what the agent answered is not modules and values"},
+    };
+
+    for (gsize i = 0; i < G_N_ELEMENTS(rows); i++) {
+        const json_t *found;
+
+        script.environment = rows[i].said;
+        script.fail_verb = rows[i].fail;
+        script.fail_errno = ENOSYS;
+        script.mute_verb = rows[i].mute;
+        (void)unlinkat(f->fd, "environment.json", 0);
+        g_assert_cmpstr(live(f), ==, "pass");
+        found = lab_json_member(f->result, "environment");
+        g_assert_cmpstr(lab_json_string(found, "why_not"), ==, rows[i].why_not);
+        g_assert_cmpstr(lab_json_string(found, "file"), ==,
+                        rows[i].why_not ? NULL : "environment.json");
+        g_assert_cmpint(lab_file_exists(f->fd, "environment.json"), ==, !rows[i].why_not);
+        g_clear_pointer(&f->result, json_decref);
+    }
+}
+
 #define TEST(name, function) g_test_add("/life/" name, Fixture, NULL, set_up, function, tear_down)
 
 static void
@@ -691,6 +723,7 @@ add_endings(void)
     TEST("timeout", test_timeout);
     TEST("time-factor", test_time_factor);
     TEST("time-factor-absent", test_without_time_factor);
+    TEST("environment", test_environment);
     g_test_add_func("/life/speed-factor", test_speed_factor);
     g_test_add_func("/life/pressed", test_pressed);
     TEST("reset", test_reset);

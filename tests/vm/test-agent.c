@@ -20,6 +20,7 @@
 
 #include "lab-agent.h"
 #include "lab-closure.h"
+#include "lab-environment.h"
 #include "lab-error.h"
 #include "lab-file.h"
 #include "lab-initramfs.h"
@@ -374,6 +375,50 @@ check_settings(Vm *vm)
     }
 }
 
+static char *
+vm_read(Vm *vm, const char *name)
+{
+    g_autoptr(LabAgentMessage)
+        answer = vm_ask(vm, json_pack("{s:s, s:s}", "verb", "read", "name", name), NULL, 0);
+
+    return g_strdup(lab_json_string(answer->json, "value"));
+}
+
+/* What this kernel is set up as. */
+static void
+check_environment(Vm *vm)
+{
+    g_autofree char *release = vm_read(vm, "kernel.osrelease");
+    g_autoptr(LabAgentMessage) all = vm_ask(vm, json_pack("{s:s}", "verb", "environment"), NULL, 0);
+    g_autoptr(LabAgentMessage) some = vm_ask(
+        vm, json_pack("{s:s, s:[s]}", "verb", "environment", "settings", "vm.min_free_kbytes=1"),
+        NULL, 0);
+    g_autoptr(json_t) taken = lab_environment_check(lab_json_member(all->json, "environment"));
+    const json_t *values = lab_json_member(taken, "values"), *value;
+    const json_t *part = lab_json_member(some->json, "part");
+    g_autoptr(json_t) changed = lab_environment_changes(taken, part);
+    g_autofree char *swappiness = vm_read(vm, "vm.swappiness");
+    const char *name;
+
+    g_assert_nonnull(taken);
+    g_test_message("%s: %zu modules, %zu values", release,
+                   json_object_size(lab_json_member(taken, "modules")), json_object_size(values));
+    g_assert_cmpint(lab_json_int(taken, "left_out", -1), ==, 0);
+    g_assert_cmpuint(json_object_size(values), >, 300);
+    g_assert_cmpstr(lab_json_string(values, "vm.min_free_kbytes"), ==, "4568");
+    g_assert_cmpstr(lab_json_string(values, "/sys/kernel/mm/ksm/run"), ==, "1");
+    g_assert_cmpstr(lab_json_string(values, "vm.swappiness"), ==, swappiness);
+    g_assert_cmpstr(lab_json_string(values, "kernel.ostype"), ==, "Linux");
+    g_assert_null(lab_json_member(values, "kernel.osrelease"));
+    g_assert_null(lab_json_member(values, "kernel.random.uuid"));
+    g_assert_null(lab_json_member(values, "vm.stat_refresh"));
+    g_assert_cmpint(lab_json_int(lab_json_member(taken, "modules"), "virtio_console", 0), >, 4096);
+    g_assert_cmpuint(json_object_size(lab_json_member(part, "values")), >, 20);
+    json_object_foreach ((json_t *)lab_json_member(part, "values"), name, value)
+        g_assert_true(g_str_has_prefix(name, "vm."));
+    g_assert_cmpuint(json_object_size(changed), ==, 0);
+}
+
 static void
 check_files(Vm *vm)
 {
@@ -497,6 +542,7 @@ test_verbs(gconstpointer data)
     int status;
 
     check_settings(vm);
+    check_environment(vm);
     check_files(vm);
     check_children(vm);
     check_nonsense(vm);
