@@ -39,6 +39,12 @@
      .needle = "Alignment trap: ",
      .header = "Alignment trap: not handling",
      .title = "Alignment trap in ${F}"},
+    {.type = "bad-access", /* arm64; a panic that names it follows */
+     .needle = "SError Interrupt on CPU",
+     .header = "^SError Interrupt on CPU",
+     .title = "SError Interrupt in ${F}",
+     .alternative = "bad-access in ${F}",
+     .flags = LAB_CRASH_WEAK},
     {.type = "bad-access",
      .needle = "Internal error:",
      .header = "Internal error: (?!Oops - BUG)",

@@ -5,7 +5,7 @@
  .needle = "stack-protector",
  .header = "Kernel panic.*stack-protector: Kernel stack is corrupted in:? (?:" FUNCTION ")?",
  .title = "kernel panic: stack is corrupted in ${F}",
- .flags = LAB_CRASH_STOPS | LAB_CRASH_CONTINUES | LAB_CRASH_NO_TRACE},
+ .flags = LAB_CRASH_STOPS | LAB_CRASH_CONTINUES | LAB_CRASH_NO_TRACE | LAB_CRASH_NAMED},
     {.type = "stack-overflow",
      .needle = "corrupted stack end",
      .header = "Kernel panic.*corrupted stack end",
@@ -69,7 +69,7 @@
     {.type = "panic",
      .needle = "Kernel panic",
      .header =
-         "Kernel panic - not syncing: (?<rest>.*?)(?: *\\]-+)?$", /* its end alone may be left */
+         "Kernel panic - not syncing: (?<rest>.*?)(?: \\]-+)?$", /* its end alone may be left */
      .title = "kernel panic: ${rest}",
      .rule = LAB_CRASH_RULE_TITLE,
      .flags = LAB_CRASH_STOPS | LAB_CRASH_TRACED},

@@ -132,17 +132,25 @@ skip_source(const char *p)
     if (*colon != ':' || !g_ascii_isdigit(colon[1]) || !memchr(p, '.', colon - p))
         return NULL;
     end = strrchr(colon, ')');
-    return end ? end + 1 : NULL;
+    return end ? end + 1 : colon + strlen(colon); /* the line may be cut there */
 }
 
-/* "symbol+0x1/0x2 [module]"; 'p' at the symbol. */
+/* "symbol+0x1/0x2 [module]", ":module:symbol+0x1/0x2" up to 2.6.19; 'p' at the symbol. */
 static LabCrashFrame *
 parse_symbol(const char *p)
 {
-    const char *end = p;
+    const char *end;
     const char *after;
+    const char *module = *p == ':' ? p + 1 : NULL;
     LabCrashFrame *frame;
 
+    if (module) {
+        p = module + strcspn(module, ": ");
+        if (*p != ':')
+            return NULL;
+        p++;
+    }
+    end = p;
     while (is_symbol_char(*end))
         end++;
     if (end == p || end - p > 512 || g_ascii_isdigit(*p))
@@ -152,6 +160,8 @@ parse_symbol(const char *p)
         return NULL;
     frame = lab_crash_frame_new(p, end - p);
     read_module(after, frame);
+    if (module && !frame->module)
+        frame->module = g_strndup(module, p - 1 - module);
     return frame;
 }
 
@@ -201,7 +211,7 @@ lab_crash_frame_parse(const char *text)
         reliable = FALSE;
         p = skip_spaces(p + 1);
     }
-    if (!g_ascii_isalpha(*p) && *p != '_' && *p != '.')
+    if (!g_ascii_isalpha(*p) && *p != '_' && *p != '.' && *p != ':')
         return NULL;
     frame = parse_symbol(p);
     if (!frame)

@@ -39,6 +39,7 @@ typedef struct {
     gboolean shows_others; /* stacks of other CPUs follow */
     gboolean interleaved;
     gboolean truncated;
+    gboolean wall; /* its header is what syslogd wrote to all terminals */
     gboolean torn; /* … so early that the blamed frame may be among what is lost */
 } Open;
 
@@ -48,6 +49,7 @@ struct LabCrashParser {
     LabCrashInput *input;
     LabCrashSalvage *salvage; /* NULL: the text was mended already */
     guint64 swept;            /* the line at which idle reports were looked for last */
+    guint64 wall_line;        /* the line of which syslogd told on all terminals; 0: none */
     guint64 last_line;        /* that a report took, and which */
     const Open *last_open;
     gboolean rebooted;
@@ -131,6 +133,7 @@ close_report(LabCrashParser *parser, guint index)
         report->interleaved |= open->interleaved;
         report->truncated |= open->truncated;
         report->corrupted |= open->torn;
+        report->weak |= open->wall;
         report->panicked = open->panicked || (open->class->flags & LAB_CRASH_STOPS);
         report->harmless = (open->class->flags & LAB_CRASH_MINOR) && !report->panicked;
         if (open->class->flags & LAB_CRASH_FOLLOWS)
@@ -368,6 +371,7 @@ open_report(LabCrashParser *parser, const LabCrashClass *class, const LabCrashLi
     open->line_first = open->line_last = line->number;
     open->timed = line->has_time || line->tagged || line->level >= 0;
     open->time_us = open->cpu = -1;
+    open->wall = line->number == parser->wall_line;
     g_ptr_array_add(parser->open, open);
     add_line(parser, open, line);
     if (tells_at_once(class))
@@ -437,6 +441,8 @@ take_special(LabCrashParser *parser, const LabCrashLine *line)
 
     if (tells_of_loss(line->text))
         note_loss(parser);
+    if (g_str_has_prefix(line->text, "Message from syslogd@")) /* the log itself may follow */
+        parser->wall_line = line->number_last + 1;
     if (parser->rebooted && strstr(line->text, "elfcorehdr="))
         forget_reboot(parser);
     if (ends_panic(line->text))

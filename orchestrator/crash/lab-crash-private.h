@@ -210,6 +210,7 @@ typedef enum {
     LAB_CRASH_TRACE_ONLY = 1 << 13, /* with NEEDS_TRACE: a line alone never is one */
     LAB_CRASH_LOST = 1 << 15,       /* what it is about stood before it, or was never finished */
     LAB_CRASH_NO_TRACE = 1 << 10,   /* prints no trace, or need not */
+    LAB_CRASH_NAMED = 1 << 16,      /* the header's function is it, whatever it does */
 } LabCrashFlags;
 
 /* One kind of report. Strings with ${name} take named groups of 'header' and 'detail', ${F} the

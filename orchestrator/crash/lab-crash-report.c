@@ -186,7 +186,7 @@ blamed_group(const LabCrashClass *class, GMatchInfo *match)
     if (!symbol)
         return NULL;
     function = lab_crash_function_name(symbol, strlen(symbol));
-    if (lab_crash_may_be_blamed(class, function, NULL))
+    if (class->flags & LAB_CRASH_NAMED || lab_crash_may_be_blamed(class, function, NULL))
         return function;
     g_free(function);
     return NULL;

@@ -91,8 +91,9 @@ lab_crash_class_skip(const LabCrashClass *class)
 const LabCrashScan *
 lab_crash_scan_all(void)
 {
-    static const char *const others[] = {"Linux version ", "printk messages dropped",
-                                         "kernel messages", "some messages lost", "elfcorehdr="};
+    static const char *const others[] = {"Linux version ",  "printk messages dropped",
+                                         "kernel messages", "some messages lost",
+                                         "elfcorehdr=",     "Message from syslogd@"};
     static LabCrashScan *scan;
     static gsize once;
 

@@ -94,6 +94,15 @@ static const Row sanitizers[] = {
 };
 
 static const Row faults[] = {
+    /* arm64: alone where the log ends, a panic names it otherwise */
+    {"SError Interrupt in foo_write", "bad-access",
+     "SError Interrupt on CPU3, code 0xbe000011 -- SError\n" TASK "pc : foo_write+0x20/0x30\nlr : "
+     "foo_lock+0x5c/0xb0\nCall trace:\n foo_write+0x20/0x30\n foo_lock+0x5c/0xb0\n"},
+    {"kernel panic: Asynchronous SError Interrupt", "panic",
+     "SError Interrupt on CPU3, code 0xbe000011 -- SError\n" TASK
+     "pc : foo_write+0x20/0x30\nKernel "
+     "panic - not syncing: Asynchronous SError Interrupt\n" TASK "Call trace:\n panic+0x1/0x2\n "
+     "do_serror+0x1/0x2\n foo_write+0x20/0x30\n"},
     /* two CPUs at once: the lines after the headers tell of one fault */
     {"BUG: unable to handle kernel paging request in foo_remove", "bad-access",
      "[  625.659654] Unable to handle kernel paging request at virtual address 000ee028\n"
@@ -214,6 +223,10 @@ static const Row faults[] = {
 };
 
 static const Row hangs[] = {
+    {"INFO: task hung in foo_commit", "hung-task", /* modules up to 2.6.19 */
+     "INFO: task cat:77 blocked for more than 120 seconds.\nCall Trace:\n [<ffffffff88582f6d>] "
+     ":foo:foo_commit+0x191/0x1068\n [<ffffffff80032974>] kthread+0xfe/0x132\n "
+     "[<ffffffff8005dfb1>] child_rip+0xa/0x11\n"},
     /* POWER */
     {"BUG: hard lockup in foo_spin", "hard-lockup",
      "[ 2020.139747] Watchdog CPU:71 detected Hard LOCKUP other CPUS:42\n[ 2020.139931] Watchdog "
@@ -301,6 +314,12 @@ static const Row hangs[] = {
 };
 
 static const Row locks[] = {
+    {"WARNING: suspicious RCU usage in foo_features", "rcu-usage", /* decoded, its end cut off */
+     "WARNING: suspicious RCU usage\n6.3.0 #2 Not tainted\nfs/foo.c:12 suspicious "
+     "rcu_dereference_check() usage!\nstack backtrace:\n" TASK
+     "Call Trace:\n <TASK>\ndump_stack_lvl "
+     "(lib/dump_stack.c:107) \nlockdep_rcu_suspicious (./include/linux/context_tracking.h:152) \n"
+     "foo_features (fs/foo.c:12 (discrimin\n"},
     {"BUG: scheduling while atomic in foo_set", "atomic-sleep", /* … from a module to a module */
      "BUG: scheduling while atomic: cat/77/0x00000202\n[<8057c764>] (schedule) from [<8057eefc>] "
      "(schedule_timeout+0x10c/0x16c)\n[<8057eefc>] (schedule_timeout) from [<7f0d0248>] "
@@ -496,6 +515,21 @@ static const Row warnings[] = {
 };
 
 static const Row panics[] = {
+    /* the function that the header names is the victim, whatever it is */
+    {"kernel panic: stack is corrupted in __schedule", "panic",
+     "[  T463] Kernel panic - not syncing: stack-protector: Kernel stack is corrupted in: "
+     "__schedule+0xb60/0xb68\n" TRACE " panic+0x1/0x2\n foo_next+0x0/0x74\n"},
+    /* syslogd told all terminals first */
+    {"Unhandled fault in foo_read", "bad-access",
+     "Message from syslogd@host at Jul  7 00:27:08 ...\n kernel:[  233.001921] Internal error: : "
+     "96000210 [#1] SMP\nJul  7 00:27:08 host kernel: [  233.001042] Unhandled fault: synchronous "
+     "external abort (0x96000210) at 0xffffff80096c61b0\nJul  7 00:27:08 host kernel: [  "
+     "233.001921] "
+     "Internal error: : 96000210 [#1] SMP\nJul  7 00:27:08 host kernel: [  233.004571] CPU: 0 PID: "
+     "77 "
+     "Comm: cat Not tainted 4.4.167 #1\nJul  7 00:27:08 host kernel: [  233.006631] PC is at "
+     "foo_read+0x70/0x98\nJul  7 00:27:08 host kernel: [  233.007081] Call trace:\n"
+     "Jul  7 00:27:08 host kernel: [  233.008000] foo_read+0x70/0x98\n"},
     {"kernel panic: Attempted to kill init!", "panic", /* ARM up to 3.12 */
      "Kernel panic - not syncing: Attempted to kill init!\n[<80014428>](unwind_backtrace+0x0/0xf8) "
      "from [<803643a8>](panic+0x84/0x1dc)\n[<803643a8>](panic+0x84/0x1dc) from [<80025de8>]"
