@@ -43,10 +43,14 @@ median_json(const LabBesideSide *side, gint64 (*get)(const json_t *result))
                            : json_null();
 }
 
+/* A clone's boot is that of its template. */
 static gint64
 boot_ms(const json_t *result)
 {
-    return lab_json_int(result, "boot_ms", -1);
+    const json_t *facts = lab_json_member(result, "facts");
+
+    return lab_json_bool(facts, "warm", FALSE) ? lab_json_int(facts, "template_boot_ms", -1)
+                                               : lab_json_int(result, "boot_ms", -1);
 }
 
 /* What was available when the guest said so first. */

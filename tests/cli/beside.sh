@@ -48,9 +48,10 @@ while read -r line; do
     jq -n --argjson c "$line" --argjson crash "$crash" --arg outcome $outcome --argjson n "$n" '{schema_version: 1,
         id: $c.id, run: "x", kernel: $c.kernel, release: $c.kernel, recipe: $c.recipe, variant: $c.variant,
         repetition: $c.repetition, state: "ran", outcome: $outcome, survived: false, expected: null, crash: $crash,
-        reached: null, metrics: {}, vmstat: {}, duration_ms: 1000, boot_ms: (500 * $n), time_to_crash_ms: null,
+        reached: null, metrics: {}, vmstat: {}, duration_ms: 1000, boot_ms: (if $n == 2 then 80 else 500 end), time_to_crash_ms: null,
         memory: [[600, 100000 + $n]], setup: [{set: "vm.a=1", ok: ($n == 1), error: (if $n == 1 then null else "No such file" end)}],
-        facts: {cmdline: ("console=ttyS0 tsc_early_khz=\($n) " + (if $n == 2 then "quiet" else "debug" end))}}' \
+        facts: ({cmdline: ("console=ttyS0 tsc_early_khz=\($n) " + (if $n == 2 then "quiet" else "debug" end))} +
+            (if $n == 2 then {warm: true, template_boot_ms: 1000} else {} end))}' \
         >"$dir/cells/$id/result.json"
     if [ "$n" = 2 ]; then
         printf '@+500 [    1.0] WARNING: CPU: 0 PID: 1 at mm/x.c:1 lab_new_warning+0x1/0x2\n@+500 [    1.0] CPU: 0 PID: 1 Comm: init Not tainted 6.1.1-2 #1\n@+500 [    1.0] RIP: 0010:lab_new_warning+0x1/0x2\n@+500 [    1.0] Call Trace:\n@+500 [    1.0]  lab_caller+0x1/0x2\n@+500 [    1.0] ---[ end trace 0000000000000000 ]---\n@+501 [    1.1] BUG: kernel NULL pointer dereference, address: 0\n@+501 [    1.1] RIP: 0010:lab_z+0x1/0x2\n' \
@@ -68,7 +69,7 @@ is "configuration: what the recipe needs first" "$(of '[.config[] | [.option, .b
 is "words of the command line, without the host's clock" "$(of .cmdline)" '{"baseline":["debug"],"candidate":["quiet"]}'
 is "settings and what became of them" "$(of .settings)" '[{"set":"vm.a=1","baseline":"ok","candidate":"No such file"}]'
 is "new warnings as titles" "$(of '.warnings.candidate | map(select(test("lab_new_warning"))) | length')" 1
-is "boot time and memory" "$(of '[.boot_ms.baseline, .boot_ms.candidate, .memory_kb.candidate]')" '[500,1000,100002]'
+is "boot time, a clone's from its template, and memory" "$(of '[.boot_ms.baseline, .boot_ms.candidate, .memory_kb.candidate]')" '[500,1000,100002]'
 is "the changelog's entries that name the stack, its top first" \
     "$(of '[.changelog.entries, [.changelog.named[] | .names]]')" '[6,["lab_frag_alloc","mm/lab/frag.c","lab_outer"]]'
 is "with the version" "$(of '.changelog.named[0] | [.version, .item]')" \
