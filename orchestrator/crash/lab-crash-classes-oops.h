@@ -91,7 +91,7 @@
      .flags = LAB_CRASH_PRELUDE},
     {.type = "kernel-bug",
      .needle = "ernel BUG ",
-     .header = "[kK]ernel BUG (?:at|in)",
+     .header = "[kK]ernel BUG (?:at(?![\"'`.,;)])|in)", /* not where a text quotes the words */
      .title = "kernel BUG in ${F}",
      .skip = "^_{0,2}skb_"}, /* its helpers check what their callers did */
     {.type = "invalid-opcode",

@@ -33,6 +33,13 @@
      .title = "WARNING: ODEBUG bug in ${F}",
      .skip = ODEBUG_USERS,
      .rule = LAB_CRASH_RULE_TRACE},
+    {.type = "usercopy", /* what the warning says */
+     .needle = "missing usercopy whitelist",
+     .header = "^Bad or missing usercopy whitelist\\? Kernel memory ",
+     .flags = LAB_CRASH_PRELUDE,
+     .title = "WARNING: bad usercopy in ${F}",
+     .skip = "usercopy|^__check",
+     .rule = LAB_CRASH_RULE_TRACE},
     {.type = "usercopy",
      .needle = "WARNING: ",
      .header = "WARNING: .*mm/usercopy\\.c.* usercopy_warn",
@@ -74,7 +81,8 @@
      .rule = LAB_CRASH_RULE_TRACE},
     {.type = "warning",
      .needle = "WARNING: ",
-     .header = "WARNING: (?:CPU: \\d+ (?:UID: \\d+ )?PID: \\d+ )?at \\S+(?: " FUNCTION ")?",
+     .header = "WARNING: (?:CPU: \\d+ (?:UID: \\d+ )?PID: \\d+ at \\S+|at \\S+:\\d+)(?: " FUNCTION
+               ")?",
      .title = "WARNING in ${F}"},
     {.type = "warning",
      .needle = "WARNING: ",

@@ -35,6 +35,7 @@ static const struct {
      "(?:do|exc|asm_exc)_general_protection|general_protection"},
     {"page allocation failure: order:0, mode:0x0", "page alloc(?:ation)? fail|页面?分配失败",
      "warn_alloc(?:_failed)?"},
+    {"BUG: Bad page map in process ?", "bad page map", "print_bad_pte"},
     {"BUG: Bad page state in process ?", "bad page state", "bad_page"},
     {"? invoked oom-killer:", "oom[- ]?kill|out of memory|内存溢出", "oom_kill_process"},
     {"divide error: 0000 [#1]", "divide error|除零", "(?:do|exc)_divide_error|divide_error"},
@@ -124,15 +125,12 @@ static LabCrashFrame *
 frame_of(const char *line)
 {
     LabCrashFrame *frame = lab_crash_session_frame(line);
-
     LabCrashFrame *caller = NULL;
 
     if (!frame)
         frame = lab_crash_session_pc(line);
-    if (!frame && (frame = lab_crash_frame_parse_arm(line, &caller))) {
-        lab_crash_frame_free(frame);
-        return caller;
-    }
+    if (!frame && (frame = lab_crash_frame_parse_arm(line, &caller)))
+        lab_crash_frame_free(caller);
     return frame ? frame : lab_crash_frame_parse(line);
 }
 
@@ -343,7 +341,8 @@ build(const GPtrArray *lines, gsize first)
     report->line_first = report->line_last = first + 1;
     forget_header(report, lines);
     /* A piece of a log has no trace that could be trusted as a whole: "guessed" says so. */
-    report->corrupted = !lab_json_string(report->attributes, LAB_CRASH_FUNCTION);
+    report->corrupted = class->rule != LAB_CRASH_RULE_TITLE &&
+                        !lab_json_string(report->attributes, LAB_CRASH_FUNCTION);
     return report;
 }
 

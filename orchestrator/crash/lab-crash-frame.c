@@ -230,6 +230,11 @@ lab_crash_frame_parse_pc(const char *text, gboolean *user)
     const char *after;
 
     *user = g_str_has_prefix(p, "RIP: 0033:");
+    if (g_str_has_prefix(p, "epc   : ")) { /* MIPS: "epc   : 8003ab3c f+0x4/0xc" */
+        p += strlen("epc   : ");
+        p += strspn(p, "0123456789abcdef");
+        return *p == ' ' ? parse_symbol(p + 1) : NULL;
+    }
     for (gsize i = 0; i < G_N_ELEMENTS(starts); i++) {
         if (!g_str_has_prefix(p, starts[i]))
             continue;

@@ -94,6 +94,16 @@ static const Row sanitizers[] = {
 };
 
 static const Row faults[] = {
+    {"BUG: unable to handle kernel paging request in foo_data", "bad-access", /* MIPS */
+     "CPU 0 Unable to handle kernel paging request at virtual address fffffff0, epc == 8003ab3c, "
+     "ra == "
+     "80036f64\nOops[#1]:\nCPU: 0 PID: 77 Comm: cat Not tainted 3.18.29 #6\n$ 0   : 00000000 "
+     "00000015 "
+     "00000000 a25b0831\nepc   : 8003ab3c foo_data+0x4/0xc\nra    : 80036f64 "
+     "foo_sleep+0x14/0xbc\nCall "
+     "Trace:\n[<80036f64>] foo_sleep+0x14/0xbc\n[<80036f65>] foo_work+0x1/0x2\n"},
+    {NULL, NULL,
+     "The bug tracker moved. See \"kernel BUG at\" in the FAQ for how to report one.\n"},
     /* arm64: alone where the log ends, a panic names it otherwise */
     {"SError Interrupt in foo_write", "bad-access",
      "SError Interrupt on CPU3, code 0xbe000011 -- SError\n" TASK "pc : foo_write+0x20/0x30\nlr : "
@@ -406,6 +416,11 @@ static const Row locks[] = {
 };
 
 static const Row memory[] = {
+    {"BUG: Bad page map", "bad-page-map", /* the header is cut off */
+     "[90498.772893] [<8011ab9c>] (print_bad_pte) from [<8011bfbc>] "
+     "(foo_page+0x64/0xbc)\n[90498.780771] "
+     "[<8011bfbc>] (foo_page) from [<8011c2c4>] (unmap_single_vma+0x2b0/0x588)\n[90498.789083] "
+     "[<8011c2c4>] (unmap_single_vma) from [<8011d3c8>] (unmap_vmas+0x64/0x78)\n"},
     {"BUG: Bad page state in foo_xmit", "bad-page",
      "BUG: Bad page state in process cat  pfn:02e44\n" TRACE " bad_page.part.59+0x1/0x2\n "
      "free_pages_prepare+0x1/0x2\n free_compound_page+0x1/0x2\n __put_compound_page+0x1/0x2\n "
@@ -445,6 +460,11 @@ static const Row memory[] = {
 };
 
 static const Row warnings[] = {
+    {"WARNING: bad usercopy in foo_copy", "usercopy",
+     "Bad or missing usercopy whitelist? Kernel memory exposure attempt detected from SLUB object "
+     "'foo_cache' (offset 4, size 4)!\nCall Trace:\n __check_heap_object+0xb7/0x120\n "
+     "__check_object_size+0xdb/0x1b0\n foo_copy+0x4c/0x80\n" SYSCALL},
+    {NULL, NULL, "RuntimeError: unexpected state\nWARNING: at least one worker died\n"},
     {"WARNING in foo_free", "warning", /* decoded */
      "WARNING: CPU: 0 PID: 77 at mm/slub.c:3567 kfree (mm/slub.c:3567 mm/slub.c:4558) \nModules "
      "linked in:\n" TASK "RIP: 0010:kfree (mm/slub.c:3567 mm/slub.c:4558) \nCode: ff 49 8b\nCall "
