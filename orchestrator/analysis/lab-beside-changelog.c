@@ -76,7 +76,21 @@ file_name(const char *source)
     return name;
 }
 
-/* What the crash names: the function on top of the stack, the file, the other functions. */
+/* Unless the file is among them, or none. */
+static void
+add_file(GPtrArray *names, guint at, const char *source)
+{
+    Name *file = source ? file_name(source) : NULL;
+
+    for (guint i = 0; file && i < names->len; i++)
+        if (strcmp(((Name *)names->pdata[i])->name, file->name) == 0)
+            g_clear_pointer(&file, name_free);
+    if (file)
+        g_ptr_array_insert(names, (gint)MIN(names->len, at), file);
+}
+
+/* What the crash names: the function on top of the stack, the file that the report says, the other
+ * functions; after each the file that a decoded trace has for it. */
 static GPtrArray *
 stack_names(const LabBesideSide *a, const LabBesideSide *b)
 {
@@ -87,18 +101,20 @@ stack_names(const LabBesideSide *a, const LabBesideSide *b)
         for (guint i = 0; i < sides[s]->results->len && names->len == 0; i++) {
             const json_t *crash = lab_json_member(sides[s]->results->pdata[i], "crash");
             const char *source = lab_json_string(lab_json_member(crash, "attributes"), "source");
-            Name *file = source ? file_name(source) : NULL;
             json_t *frame;
             size_t n;
 
             json_array_foreach (lab_json_member(crash, "frames"), n, frame) {
                 const char *function = lab_json_string(frame, "function");
 
-                if (function && lab_json_bool(frame, "reliable", FALSE))
-                    g_ptr_array_add(names, function_name(function));
+                if (!function || !lab_json_bool(frame, "reliable", FALSE))
+                    continue;
+                g_ptr_array_add(names, function_name(function));
+                if (names->len == 1)
+                    add_file(names, 1, source);
+                add_file(names, G_MAXUINT, lab_json_string(frame, "source"));
             }
-            if (file)
-                g_ptr_array_insert(names, MIN(names->len, 1), file);
+            add_file(names, 1, source);
         }
     return names;
 }

@@ -79,6 +79,9 @@ static const struct {
     {"kernel BUG at ", "kernel BUG at (?<source>[^ !]+:\\d+)"},
     {"WARNING: ",
      "WARNING: (?:CPU: (?<cpu>\\d+) PID: (?<pid>\\d+) at )?(?<source>\\S+\\.[chS]:\\d+)"},
+    {"invalid context at ", "called from invalid context at (?<source>\\S+\\.[chS]:\\d+)"},
+    {"suspicious rcu_", "(?<source>\\S+\\.[chS]:\\d+) suspicious rcu_"},
+    {"UBSAN: ", "UBSAN: .*? in (?<source>\\S+\\.[chS]:\\d+)(?::\\d+)?"},
     {"KASAN", "BUG: KASAN: (?<kasan>[a-z-]+)"},
     {" of size ",
      "(?<access>Read|Write) of size (?<access_size>\\d+) at addr (?<fault_address>[0-9a-f]+)"

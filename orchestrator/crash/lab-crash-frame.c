@@ -22,6 +22,7 @@ lab_crash_frame_free(LabCrashFrame *frame)
     g_free(frame->function);
     g_free(frame->module);
     g_free(frame->stack);
+    g_free(frame->source);
     g_free(frame);
 }
 
@@ -119,20 +120,27 @@ read_module(const char *p, LabCrashFrame *frame)
         frame->module = g_strndup(p, end - p);
 }
 
+/* "fs/foo.c:12" at 'p'; g_free, or NULL. */
+static char *
+source_at(const char *p)
+{
+    gsize name = strcspn(p, ": ()");
+    gsize digits = p[name] == ':' ? strspn(p + name + 1, "0123456789") : 0;
+
+    return digits && memchr(p, '.', name) ? g_strndup(p, name + 1 + digits) : NULL;
+}
+
 /* " (fs/foo.c:12 (discriminator 3)) ", which scripts/decode_stacktrace.sh puts in the offset's
  * place; returns what follows or NULL. */
 static const char *
 skip_source(const char *p)
 {
-    const char *colon, *end;
+    g_autofree char *source = p[0] == ' ' && p[1] == '(' ? source_at(p + 2) : NULL;
+    const char *end = source ? strrchr(p, ')') : NULL;
 
-    if (p[0] != ' ' || p[1] != '(' || p[2] == ' ')
+    if (!source)
         return NULL;
-    colon = p + 2 + strcspn(p + 2, ": ()");
-    if (*colon != ':' || !g_ascii_isdigit(colon[1]) || !memchr(p, '.', colon - p))
-        return NULL;
-    end = strrchr(colon, ')');
-    return end ? end + 1 : colon + strlen(colon); /* the line may be cut there */
+    return end ? end + 1 : p + strlen(p); /* the line may be cut there */
 }
 
 /* "symbol+0x1/0x2 [module]", ":module:symbol+0x1/0x2" up to 2.6.19; 'p' at the symbol. */
@@ -159,6 +167,8 @@ parse_symbol(const char *p)
     if (!after && !(after = skip_source(end)))
         return NULL;
     frame = lab_crash_frame_new(p, end - p);
+    /* "f (fs/foo.c:12)", or "f+0x1/0x2 fs/foo.c:12" as syzkaller's reports have it. */
+    frame->source = source_at(*end == ' ' ? end + 2 : skip_spaces(after));
     read_module(after, frame);
     if (module && !frame->module)
         frame->module = g_strndup(module, p - 1 - module);

@@ -36,10 +36,13 @@ lab_crash_frames_to_json(const GPtrArray *frames)
     for (guint i = 0; i < frames->len; i++) {
         const LabCrashFrame *frame = frames->pdata[i];
 
-        json_array_append_new(
-            array, json_pack("{s:o, s:o, s:b, s:o}", "function", lab_json_text(frame->function),
-                             "module", lab_json_text(frame->module), "reliable", frame->reliable,
-                             "stack", lab_json_text(frame->stack)));
+        json_t *one = json_pack("{s:o, s:o, s:b, s:o}", "function", lab_json_text(frame->function),
+                                "module", lab_json_text(frame->module), "reliable", frame->reliable,
+                                "stack", lab_json_text(frame->stack));
+
+        if (frame->source)
+            json_object_set_new(one, "source", lab_json_text(frame->source));
+        json_array_append_new(array, one);
     }
     return array;
 }

@@ -12,6 +12,7 @@ typedef struct {
     char *function;
     char *module; /* or NULL */
     char *stack;  /* "IRQ", "NMI", "TASK"… or NULL */
+    char *source; /* "mm/slub.c:123" of a decoded trace, as it says; or NULL */
     gboolean reliable;
 } LabCrashFrame;
 

@@ -26,6 +26,7 @@ linux (6.1.2-1) sid; urgency=medium
   * mm: prevent lab_frag_alloc() from corrupting memory
   * mm: lab_frag_allocator is another one
   * mm/lab/fragile: not the crash's file, nor is frag.cc
+  * mm/lab/outer: the file of another frame, as a decoded trace has it
   * mm/lab/frag: the crash's file without its function
 
  -- A <a@b>  Mon, 01 Jan 2026 00:00:00 +0000
@@ -43,7 +44,7 @@ while read -r line; do
     crash=null outcome=pass
     if [ "$n" = 1 ]; then
         outcome=crash
-        crash='{"type":"null-deref","title":"BUG: NULL pointer in lab_frag_alloc","alternatives":[],"line_first":1,"line_last":2,"reports":[],"attributes":{"source":"/build/linux-lab/mm/lab/frag.c:12"},"frames":[{"function":"lab_frag_alloc","module":null,"reliable":true,"stack":null},{"function":"lab_outer","module":null,"reliable":true,"stack":null}],"signature":{"k0":"v1:1111111111111111","k1":"v1:1111111111111111","k2":null}}'
+        crash='{"type":"null-deref","title":"BUG: NULL pointer in lab_frag_alloc","alternatives":[],"line_first":1,"line_last":2,"reports":[],"attributes":{"source":"/build/linux-lab/mm/lab/frag.c:12"},"frames":[{"function":"lab_frag_alloc","module":null,"reliable":true,"stack":null},{"function":"lab_outer","module":null,"reliable":true,"stack":null,"source":"mm/lab/outer.c:77"}],"signature":{"k0":"v1:1111111111111111","k1":"v1:1111111111111111","k2":null}}'
     fi
     jq -n --argjson c "$line" --argjson crash "$crash" --arg outcome $outcome --argjson n "$n" '{schema_version: 1,
         id: $c.id, run: "x", kernel: $c.kernel, release: $c.kernel, recipe: $c.recipe, variant: $c.variant,
@@ -71,7 +72,7 @@ is "settings and what became of them" "$(of .settings)" '[{"set":"vm.a=1","basel
 is "new warnings as titles" "$(of '.warnings.candidate | map(select(test("lab_new_warning"))) | length')" 1
 is "boot time, a clone's from its template, and memory" "$(of '[.boot_ms.baseline, .boot_ms.candidate, .memory_kb.candidate]')" '[500,1000,100002]'
 is "the changelog's entries that name the stack, its top first" \
-    "$(of '[.changelog.entries, [.changelog.named[] | .names]]')" '[6,["lab_frag_alloc","mm/lab/frag.c","lab_outer"]]'
+    "$(of '[.changelog.entries, [.changelog.named[] | .names]]')" '[7,["lab_frag_alloc","mm/lab/frag.c","lab_outer","mm/lab/outer.c"]]'
 is "with the version" "$(of '.changelog.named[0] | [.version, .item]')" \
     '["6.1.2-1","mm: prevent lab_frag_alloc() from corrupting memory"]'
 "$KREGLAB" compare "$run" --beside >"$T/out" || true

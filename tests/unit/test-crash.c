@@ -354,6 +354,26 @@ test_hostile(void)
     g_assert_cmpstr(log->cause->title, ==, "WARNING in f");
 }
 
+/* Where a decoded trace says that a function is; the others know it of none. */
+static void
+test_sources(void)
+{
+    g_autoptr(LabCrashLog)
+        log = parse("BUG: kernel NULL pointer dereference, address: 0000000000000000\n"
+                    "Call Trace:\n"
+                    " foo_alloc (mm/foo.c:12 mm/foo.c:34 (discriminator 3)) foo\n"
+                    " foo_open+0x12/0x34 fs/foo.c:56 [inline]\n"
+                    " foo_read+0x12/0x34 fs/foo/../foo.c:7\n"
+                    " foo_last+0x12/0x34 [foo]\n");
+    static const char *const sources[] = {"mm/foo.c:12", "fs/foo.c:56", "fs/foo/../foo.c:7", NULL};
+    const GPtrArray *frames = log->cause ? log->cause->frames : NULL;
+
+    g_assert_nonnull(frames);
+    g_assert_cmpuint(frames->len, ==, G_N_ELEMENTS(sources));
+    for (guint i = 0; i < frames->len; i++)
+        g_assert_cmpstr(((const LabCrashFrame *)frames->pdata[i])->source, ==, sources[i]);
+}
+
 /* --- golden logs --- */
 
 static char *
@@ -458,6 +478,7 @@ main(int argc, char **argv)
     g_test_add_func("/crash/weak", test_weak);
     g_test_add_func("/crash/boots", test_boots);
     g_test_add_func("/crash/hostile", test_hostile);
+    g_test_add_func("/crash/sources", test_sources);
     g_test_add_func("/crash/golden", test_golden);
     g_test_add_func("/crash/corpus", test_corpus);
     return g_test_run();
