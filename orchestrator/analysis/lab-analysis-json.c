@@ -75,12 +75,29 @@ new_crash_to_json(const LabNewCrash *crashes)
                      (int)crashes->open_runs, "p", number(crashes->p), "q", number(crashes->q));
 }
 
+/* Of runs that ended when their results sufficed. */
+static json_t *
+turns_to_json(const LabComparison *one)
+{
+    json_t *json = json_pack("{s:n, s:n, s:{s:i, s:o}, s:n}", "fisher_exact", "log_rank", "pairs",
+                             "n", (int)one->pairs.pairs, "p", number(one->p_counts), "sooner");
+
+    if (!isnan(one->p_times))
+        json_object_set_new(json, "sooner",
+                            json_pack("{s:i, s:i, s:o}", "baseline", (int)one->sooner.a,
+                                      "candidate", (int)one->sooner.b, "p", number(one->p_times)));
+    return json;
+}
+
 static json_t *
 tests_to_json(const LabComparison *one)
 {
     const LabLogRank *log_rank = &one->log_rank;
-    json_t *json = json_object();
+    json_t *json;
 
+    if (one->adaptive)
+        return turns_to_json(one);
+    json = json_object();
     json_object_set_new(
         json, "fisher_exact",
         isnan(one->fisher.two_sided)
@@ -96,21 +113,21 @@ tests_to_json(const LabComparison *one)
 }
 
 static json_t *
-metrics_to_json(const GPtrArray *tests)
+metrics_to_json(const GPtrArray *tests, gboolean adaptive)
 {
     json_t *array = json_array();
 
     for (guint i = 0; i < tests->len; i++) {
         const LabMetricTest *one = tests->pdata[i];
 
-        json_array_append_new(array, json_pack("{s:s, s:s, s:i, s:i, s:o, s:o, s:o, s:o, s:o, s:b}",
-                                               "name", one->candidate->name, "test", "rank-sum",
-                                               "baseline_n", (int)one->baseline->values->len,
-                                               "candidate_n", (int)one->candidate->values->len, "p",
-                                               number(one->test.p), "q", number(one->q), "u",
-                                               number(one->test.u), "cliffs_delta",
-                                               number(one->test.delta), "shift",
-                                               number(one->test.shift), "exact", one->test.exact));
+        json_array_append_new(
+            array,
+            json_pack("{s:s, s:s, s:i, s:i, s:o, s:o, s:o, s:o, s:o, s:b}", "name",
+                      one->candidate->name, "test", adaptive ? "pairs" : "rank-sum", "baseline_n",
+                      (int)one->baseline->values->len, "candidate_n",
+                      (int)one->candidate->values->len, "p", number(one->p), "q", number(one->q),
+                      "u", number(one->test.u), "cliffs_delta", number(one->test.delta), "shift",
+                      number(one->test.shift), "exact", adaptive || one->test.exact));
     }
     return array;
 }
@@ -135,7 +152,7 @@ comparison_to_json(const LabComparison *one)
     json_object_set_new(json, "p", number(one->p));
     json_object_set_new(json, "q", number(one->q));
     json_object_set_new(json, "tests", tests_to_json(one));
-    json_object_set_new(json, "metrics", metrics_to_json(one->metrics));
+    json_object_set_new(json, "metrics", metrics_to_json(one->metrics, one->adaptive));
     json_object_set_new(json, "crash", match_to_json(one->match));
     json_object_set_new(json, "new_crash", new_crash_to_json(&one->crashes));
     json_object_set_new(json, "baseline", group_to_json(one->baseline));

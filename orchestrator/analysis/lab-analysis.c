@@ -152,8 +152,10 @@ correct_verdicts(LabAnalysis *analysis)
 
     for (guint i = 0; i < analysis->comparisons->len; i++) {
         const LabComparison *one = analysis->comparisons->pdata[i];
-        double least =
-            lab_fisher_least(one->crashes.new_runs, one->baseline->usable, one->candidate->usable);
+        double least = one->adaptive
+                           ? 0
+                           : lab_fisher_least(one->crashes.new_runs, one->baseline->usable,
+                                              one->candidate->usable);
 
         add_test(p, one->p, one->least, alpha);
         add_test(p, one->crashes.p, least, alpha);
@@ -180,7 +182,7 @@ correct_metrics(LabAnalysis *analysis)
         const LabComparison *one = analysis->comparisons->pdata[i];
 
         for (guint j = 0; j < one->metrics->len; j++)
-            g_array_append_val(p, ((LabMetricTest *)one->metrics->pdata[j])->test.p);
+            g_array_append_val(p, ((LabMetricTest *)one->metrics->pdata[j])->p);
     }
     q = q_values(p);
     for (guint i = 0; i < analysis->comparisons->len; i++) {
@@ -391,12 +393,18 @@ lab_confidence_parse(const char *text, double *confidence, GError **error)
 char *
 lab_analysis_rule(const LabAnalysis *analysis)
 {
+    gboolean adaptive = FALSE;
     g_autofree char *corrected =
         analysis->n_tests > 1 ? g_strdup_printf(", corrected for %u comparisons", analysis->n_tests)
                               : g_strdup("");
 
+    for (guint i = 0; i < analysis->comparisons->len && !adaptive; i++)
+        adaptive = ((LabComparison *)analysis->comparisons->pdata[i])->adaptive;
     return g_strdup_printf(
-        "verdicts at %g %% confidence: Fisher's exact test of bad runs, log-rank "
-        "test of times to crash%s",
-        analysis->confidence * 100, corrected);
+        "verdicts at %g %% confidence: %s%s", analysis->confidence * 100,
+        adaptive
+            ? "sequential tests of runs in pairs (which side is bad, shows a new crash, crashes "
+              "sooner), as results decided how many runs there are"
+            : "Fisher's exact test of bad runs, log-rank test of times to crash",
+        corrected);
 }

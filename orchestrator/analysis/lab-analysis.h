@@ -11,6 +11,7 @@
 
 #include "lab-crash-similar.h"
 #include "lab-run.h"
+#include "lab-sequential.h"
 #include "lab-statistics.h"
 
 /* Of verdicts, where nobody says another: at most 5 % of them are false alarms. */
@@ -89,6 +90,7 @@ typedef struct {
     guint not_reached; /* ran, said nothing */
     guint suspect;     /* ran, not to be trusted */
     guint infra, skipped, missing;
+    gboolean adaptive;  /* the runs ended when their results sufficed */
     LabInterval share;  /* of bad runs: the two-sided interval at the analysis' confidence */
     double bound;       /* what that share stays under with this confidence, one-sided */
     GArray *times;      /* LabTime, milliseconds, one a usable run; NULL: some are not known */
@@ -109,13 +111,15 @@ typedef enum {
 typedef struct {
     guint old_runs, new_runs, open_runs; /* open: could not be told */
     GPtrArray *titles;                   /* const char *, of new ones */
-    double p, q; /* Fisher's exact test of how often new ones are seen; NAN: none are */
+    double p, q; /* Fisher's exact test of how often new ones are seen; NAN: none are. Of adaptive
+                  * runs: the test in turn of the one that is surest, corrected for its rank */
 } LabNewCrash;
 
 /* One metric of both sides. */
 typedef struct {
     const LabColumn *baseline, *candidate;
     LabRankSum test;
+    double p; /* the test's; of adaptive runs that of pairs in turn: which side's is larger */
     double q; /* over all metrics of the analysis */
 } LabMetricTest;
 
@@ -128,12 +132,18 @@ typedef struct {
                          * have shown */
     LabVerdict leaning; /* of an inconclusive one: what it would be if more runs went the same way;
                          * INCONCLUSIVE: nothing */
-    guint more_runs;  /* of each side that would settle the leaning; 0: none, or nobody can tell */
-    gboolean worse;   /* regressed, more often bad, or a new crash; settled */
-    LabFisher fisher; /* of bad runs */
+    guint more_runs;   /* of each side that would settle the leaning; 0: none, or nobody can tell */
+    gboolean worse;    /* regressed, more often bad, or a new crash; settled */
+    gboolean adaptive; /* a side's runs ended when their results sufficed: 'pairs' and 'sooner'
+                        * are the tests, and fisher and log_rank would be none */
+    LabFisher fisher;  /* of bad runs */
     LabLogRank log_rank; /* of times to crash; p is NAN: not tested */
-    double p;     /* of the test that decides: Fisher's, and where both sides are bad and times are
-                   * known, twice the smaller one of both tests (Bonferroni) */
+    LabSequential pairs; /* of bad runs, in turn */
+    LabSigns sooner;     /* pairs of runs of which one side's crashed sooner */
+    double p_counts;     /* of the test of bad runs */
+    double p_times;      /* of the test of times; NAN: not tested */
+    double p;     /* of both: that of bad runs, and where both sides are bad and times are known,
+                   * twice the smaller one (Bonferroni) */
     double least; /* the smallest p that so many bad runs could have: over 1 - confidence the
                    * comparison is not counted among the tests */
     double q;     /* corrected for the number of comparisons; NAN: not tested */

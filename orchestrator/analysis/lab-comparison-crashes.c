@@ -17,6 +17,8 @@ typedef struct {
     const char *k0; /* or the title, without one; borrowed */
     const char *title;
     guint runs;
+    guint first, rank; /* the usable run that showed it first, from 0; how many were seen by then */
+    gboolean is_new;
     GPtrArray *traces; /* borrowed LabCrashTrace */
 } Kind;
 
@@ -55,26 +57,38 @@ commonest_first(gconstpointer a, gconstpointer b)
     return left->runs > right->runs ? -1 : left->runs < right->runs;
 }
 
+const char *
+lab_observation_kind(const LabObservation *one)
+{
+    if (one->state != LAB_STATE_RAN || one->suspect || one->outcome != LAB_OUTCOME_CRASH ||
+        !one->trace)
+        return NULL;
+    return one->k0 ? one->k0 : one->title;
+}
+
 /* The crashes of a group by K0, the commonest first. */
 static GPtrArray *
 kinds_of(const LabGroup *group)
 {
     GPtrArray *kinds = g_ptr_array_new_with_free_func((GDestroyNotify)kind_free);
     g_autoptr(GHashTable) by_k0 = g_hash_table_new(g_str_hash, g_str_equal);
+    guint usable = 0;
 
     for (guint i = 0; i < group->observations->len; i++) {
         const LabObservation *one = group->observations->pdata[i];
-        const char *k0 = one->k0 ? one->k0 : one->title;
+        const char *k0 = lab_observation_kind(one);
         Kind *kind;
 
-        if (one->state != LAB_STATE_RAN || one->suspect || one->outcome != LAB_OUTCOME_CRASH ||
-            !one->trace || !k0)
+        usable += lab_observation_is_usable(one) ? 1 : 0;
+        if (!k0)
             continue;
         kind = g_hash_table_lookup(by_k0, k0);
         if (!kind) {
             kind = g_new0(Kind, 1);
             kind->k0 = k0;
             kind->title = one->title;
+            kind->first = usable - 1;
+            kind->rank = kinds->len + 1;
             kind->traces = g_ptr_array_new();
             g_hash_table_insert(by_k0, (char *)k0, kind);
             g_ptr_array_add(kinds, kind);
@@ -115,6 +129,13 @@ find_kind(const Kind *kind, const GPtrArray *baseline_kinds, const GPtrArray *ba
     return meet ? LAB_CRASH_SAME : LAB_CRASH_INCONCLUSIVE;
 }
 
+static void
+take_new(LabNewCrash *crashes, Kind *kind)
+{
+    kind->is_new = TRUE;
+    g_ptr_array_add(crashes->titles, (char *)kind->title);
+}
+
 /* What single kinds did not tell, both sets may: hangs are caught in a new place each time. */
 static void
 resolve_open(LabNewCrash *crashes, const GPtrArray *kinds, LabCrashVerdict verdict)
@@ -128,8 +149,28 @@ resolve_open(LabNewCrash *crashes, const GPtrArray *kinds, LabCrashVerdict verdi
         crashes->new_runs = crashes->open_runs;
         crashes->open_runs = 0;
         for (guint i = 0; i < kinds->len; i++)
-            g_ptr_array_add(crashes->titles, (char *)((Kind *)kinds->pdata[i])->title);
+            take_new(crashes, kinds->pdata[i]);
     }
+}
+
+/* Each crash is tested from the run on that follows the one which showed it first, as it is not
+ * named before. How many will turn up nobody knows: the j-th gets 1/(j (j + 1)) of the errors,
+ * which all together are no more than 1. */
+static double
+new_p_in_turn(const LabComparison *comparison, const GPtrArray *kinds)
+{
+    double least = 1;
+
+    for (guint i = 0; i < MIN(kinds->len, KINDS_MAX); i++) {
+        const Kind *kind = kinds->pdata[i];
+        double p = kind->is_new
+                       ? lab_comparison_new_p(comparison->candidate, comparison->baseline->usable,
+                                              kind->first, kind->k0)
+                       : 1;
+
+        least = MIN(least, p * kind->rank * (kind->rank + 1.0));
+    }
+    return least;
 }
 
 void
@@ -145,20 +186,22 @@ lab_comparison_match_crashes(LabComparison *comparison)
     comparison->match = lab_crash_match_new_named(a, "the baseline", b, "the candidate",
                                                   lab_analysis_threshold(), NULL);
     for (guint i = 0; i < kinds_b->len; i++) {
-        const Kind *kind = kinds_b->pdata[i];
+        Kind *kind = kinds_b->pdata[i];
         LabCrashVerdict verdict = i < KINDS_MAX ? find_kind(kind, kinds_a, a)
                                                 : LAB_CRASH_INCONCLUSIVE;
 
         crashes->old_runs += verdict == LAB_CRASH_SAME ? kind->runs : 0;
         crashes->new_runs += verdict == LAB_CRASH_DIFFERENT ? kind->runs : 0;
         if (verdict == LAB_CRASH_DIFFERENT)
-            g_ptr_array_add(crashes->titles, (char *)kind->title);
+            take_new(crashes, kind);
         else if (verdict != LAB_CRASH_SAME)
             crashes->open_runs += kind->runs;
     }
     resolve_open(crashes, kinds_b, comparison->match->verdict);
     if (crashes->new_runs)
-        crashes->p = lab_fisher_exact(0, comparison->baseline->usable, crashes->new_runs,
-                                      comparison->candidate->usable)
-                         .two_sided;
+        crashes->p = comparison->adaptive
+                         ? new_p_in_turn(comparison, kinds_b)
+                         : lab_fisher_exact(0, comparison->baseline->usable, crashes->new_runs,
+                                            comparison->candidate->usable)
+                               .two_sided;
 }

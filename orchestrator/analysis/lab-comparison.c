@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Two groups set against each other: the tests of their counts, times, crashes and metrics. */
 #include "lab-analysis-private.h"
-#include "lab-sequential.h"
 
 #include <gsl/gsl_sf_gamma.h>
 #include <math.h>
@@ -33,7 +32,7 @@ find_column(const LabGroup *group, const char *name)
 }
 
 static GPtrArray *
-test_metrics(const LabGroup *baseline, const LabGroup *candidate)
+test_metrics(const LabGroup *baseline, const LabGroup *candidate, gboolean adaptive)
 {
     GPtrArray *tests = g_ptr_array_new_with_free_func(g_free);
 
@@ -49,6 +48,7 @@ test_metrics(const LabGroup *baseline, const LabGroup *candidate)
         test->candidate = b;
         test->test = lab_rank_sum((const double *)(void *)a->values->data, a->values->len,
                                   (const double *)(void *)b->values->data, b->values->len);
+        test->p = adaptive ? lab_comparison_larger_p(a->values, b->values) : test->test.p;
         test->q = NAN;
         g_ptr_array_add(tests, test);
     }
@@ -62,49 +62,32 @@ test_times(LabComparison *comparison)
     const GArray *a = comparison->baseline->times;
     const GArray *b = comparison->candidate->times;
 
-    comparison->log_rank.p = NAN;
-    if (comparison->baseline->bad && comparison->candidate->bad && a && b)
+    comparison->p_times = comparison->log_rank.p = NAN;
+    if (!comparison->baseline->bad || !comparison->candidate->bad || !a || !b)
+        return;
+    if (comparison->adaptive) {
+        comparison->sooner = lab_comparison_sooner(a, b);
+        comparison->p_times = lab_signs_p(&comparison->sooner);
+    } else {
         comparison->log_rank = lab_log_rank((const LabTime *)(void *)a->data, a->len,
                                             (const LabTime *)(void *)b->data, b->len);
-}
-
-static gboolean
-is_adaptive(const LabGroup *group)
-{
-    return group->observations->len > 0 &&
-           ((const LabObservation *)group->observations->pdata[0])->adaptive;
-}
-
-/* The usable runs in running order, which is that of their repetitions. TRUE: bad. */
-static GArray *
-in_turn(const LabGroup *group)
-{
-    GArray *turns = g_array_new(FALSE, FALSE, sizeof(gboolean));
-
-    for (guint i = 0; i < group->observations->len; i++) {
-        const LabObservation *one = group->observations->pdata[i];
-        gboolean bad = lab_observation_is_bad(one);
-
-        if (lab_observation_is_usable(one))
-            g_array_append_val(turns, bad);
+        comparison->p_times = comparison->log_rank.p;
     }
-    return turns;
 }
 
-/* A run that ends when its results suffice is no sample of a fixed size: Fisher's test would see
- * differences too often. */
 static void
-test_in_turn(LabComparison *comparison)
+test_counts(LabComparison *comparison)
 {
-    g_autoptr(GArray) a = in_turn(comparison->baseline);
-    g_autoptr(GArray) b = in_turn(comparison->candidate);
-    const LabSequentialRule rule = {.effect = 0.5}; /* of no account for p */
-    LabSequential test = {0};
+    const LabGroup *a = comparison->baseline;
+    const LabGroup *b = comparison->candidate;
 
-    for (guint i = 0; i < MIN(a->len, b->len); i++)
-        lab_sequential_add(&test, &rule, g_array_index(a, gboolean, i),
-                           g_array_index(b, gboolean, i));
-    comparison->p = lab_sequential_p(&test);
+    comparison->fisher = lab_fisher_exact(a->bad, a->usable, b->bad, b->usable);
+    comparison->p_counts = comparison->fisher.two_sided;
+    comparison->least = lab_fisher_least(a->bad + b->bad, a->usable, b->usable);
+    if (!comparison->adaptive)
+        return;
+    comparison->pairs = lab_comparison_pairs(a, b);
+    comparison->p_counts = lab_sequential_p(&comparison->pairs);
     comparison->least = 0;
 }
 
@@ -113,23 +96,20 @@ lab_comparison_test(LabComparison *comparison)
 {
     const LabGroup *a = comparison->baseline;
     const LabGroup *b = comparison->candidate;
-    double log_rank;
 
-    comparison->fisher = lab_fisher_exact(a->bad, a->usable, b->bad, b->usable);
-    comparison->p = comparison->fisher.two_sided;
-    comparison->least = lab_fisher_least(a->bad + b->bad, a->usable, b->usable);
+    comparison->adaptive = a->adaptive || b->adaptive;
+    test_counts(comparison);
     comparison->q = NAN;
     comparison->crashes.p = comparison->crashes.q = NAN;
-    comparison->metrics = test_metrics(a, b);
+    comparison->metrics = test_metrics(a, b, comparison->adaptive);
     test_times(comparison);
-    log_rank = comparison->log_rank.p;
-    if (is_adaptive(a) && is_adaptive(b)) {
-        test_in_turn(comparison);
-    } else if (!isnan(log_rank)) {
+    comparison->p = comparison->p_counts;
+    if (!isnan(comparison->p_times)) {
         double ways = gsl_sf_lnchoose(a->usable + b->usable, a->usable);
 
-        comparison->p = MIN(1, 2 * MIN(comparison->p, log_rank));
-        comparison->least = MIN(1, 2 * MIN(comparison->least, exp(-ways)));
+        comparison->p = MIN(1, 2 * MIN(comparison->p, comparison->p_times));
+        comparison->least = MIN(comparison->least, exp(-ways));
+        comparison->least = MIN(1, 2 * comparison->least);
     }
     if (a->crashes && b->crashes)
         lab_comparison_match_crashes(comparison);

@@ -178,10 +178,11 @@ compare_doubles(gconstpointer a, gconstpointer b)
     return left < right ? -1 : left > right;
 }
 
-/* Sorts 'values'; the mean of the middle two of an even number. */
+/* The mean of the middle two of an even number. */
 static double
-median(GArray *values)
+median(const GArray *in_turn)
 {
+    g_autoptr(GArray) values = g_array_copy((GArray *)in_turn);
     guint n = values->len;
 
     g_array_sort(values, compare_doubles);
@@ -262,8 +263,15 @@ lab_group_settle(LabGroup *group, double confidence)
 {
     for (guint i = 0; i < group->observations->len; i++)
         count(group, group->observations->pdata[i]);
-    group->share = lab_clopper_pearson(group->bad, group->usable, confidence);
-    group->bound = lab_share_bound(group->bad, group->usable, confidence);
+    group->adaptive = group->observations->len > 0 &&
+                      ((const LabObservation *)group->observations->pdata[0])->adaptive;
+    if (group->adaptive) {
+        group->share = lab_share_sequence(group->bad, group->usable, confidence);
+        group->bound = group->share.high;
+    } else {
+        group->share = lab_clopper_pearson(group->bad, group->usable, confidence);
+        group->bound = lab_share_bound(group->bad, group->usable, confidence);
+    }
     group->times = times_of(group);
     group->typical = typical(group);
     collect_columns(group);

@@ -157,3 +157,20 @@ lab_sequential_p(const LabSequential *test)
 {
     return exp(-test->differ_most);
 }
+
+void
+lab_signs_add(LabSigns *signs, int order)
+{
+    guint *side = order < 0 ? &signs->a : &signs->b;
+
+    if (order == 0)
+        return;
+    raise_to(&signs->now, &signs->most, log(2 * (*side + 0.5) / (signs->a + signs->b + 1.0)));
+    (*side)++;
+}
+
+double
+lab_signs_p(const LabSigns *signs)
+{
+    return exp(-signs->most);
+}

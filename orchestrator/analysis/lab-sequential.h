@@ -49,3 +49,17 @@ double lab_sequential_pairs_to_alike(const LabSequential *test, const LabSequent
 
 /* A p-value against equal shares that holds whenever the runs were ended. */
 double lab_sequential_p(const LabSequential *test);
+
+/* Which side of a pair has the larger value, or is sooner: if both sides are alike, either is as
+ * likely, whatever the values are and when some are not seen to their end. A bet on the one that
+ * led until now is a non-negative martingale, too (G. Shafer, "Testing by betting", J. R. Stat.
+ * Soc. A 184, 2021; the stake after R. E. Krichevsky, V. K. Trofimov, IEEE Trans. Inf. Theory 27,
+ * 1981). All zero: no pairs yet. */
+typedef struct {
+    guint a, b;
+    double now, most; /* logarithms */
+} LabSigns;
+
+/* 'order' is below 0 for a, over 0 for b; 0: a tie, or nobody knows. */
+void lab_signs_add(LabSigns *signs, int order);
+double lab_signs_p(const LabSigns *signs);

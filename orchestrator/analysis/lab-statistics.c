@@ -4,6 +4,7 @@
 
 #include <gsl/gsl_cdf.h>
 #include <gsl/gsl_randist.h>
+#include <gsl/gsl_sf_gamma.h>
 #include <math.h>
 
 /* Two tables are equally likely when their probabilities differ by rounding only; R's value. */
@@ -30,6 +31,37 @@ lab_share_bound(guint k, guint n, double confidence)
     if (k == 0)
         return 1 - pow(1 - confidence, 1.0 / n);
     return gsl_cdf_beta_Qinv(1 - confidence, k + 1.0, n - k);
+}
+
+/* Where the bet against a share, which wins the more the further that is from k of n, has won
+ * exp('most'): between 'in', where it has not, and 'out'. */
+static double
+edge(guint k, guint n, double most, double in, double out)
+{
+    double won = gsl_sf_lnbeta(k + 0.5, n - k + 0.5) - gsl_sf_lnbeta(0.5, 0.5);
+
+    for (int i = 0; i < 60; i++) {
+        double share = (in + out) / 2;
+        double chance = (k > 0 ? k * log(share) : 0) + (k < n ? (n - k) * log1p(-share) : 0);
+
+        *(won - chance < most ? &in : &out) = share;
+    }
+    return in;
+}
+
+LabInterval
+lab_share_sequence(guint k, guint n, double confidence)
+{
+    double most = -log1p(-confidence), share = n > 0 ? (double)k / n : 0;
+    LabInterval interval = {.low = 0, .high = 1};
+
+    if (k > n)
+        return interval;
+    if (k > 0)
+        interval.low = edge(k, n, most, share, 0);
+    if (k < n)
+        interval.high = edge(k, n, most, share, 1);
+    return interval;
 }
 
 /* The probability that 'b' of the 'k' are on the side with 'b_n'. */

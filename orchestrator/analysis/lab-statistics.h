@@ -21,6 +21,11 @@ LabInterval lab_clopper_pearson(guint k, guint n, double confidence);
  * k = 0 it is 1 - (1 - confidence)^(1/n), the "rule of three" (3/n) made exact. n = 0: 1. */
 double lab_share_bound(guint k, guint n, double confidence);
 
+/* The same two-sided where results decided how many runs there are: the shares against which a bet
+ * on all of them (Jeffreys' mixture) has not won 1/(1 - confidence). It holds whenever the runs
+ * ended, and is wider for that (H. Robbins, Ann. Math. Stat. 41, 1970, p. 1397). n = 0: 0..1. */
+LabInterval lab_share_sequence(guint k, guint n, double confidence);
+
 /* R. A. Fisher's exact test of two shares ("Statistical Methods for Research Workers", 1934,
  * § 21.02), given the sum of both k. */
 typedef struct {

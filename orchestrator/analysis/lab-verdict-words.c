@@ -127,7 +127,7 @@ append_new_crash(GString *text, const LabComparison *one)
 static void
 append_times(GString *text, const LabComparison *one)
 {
-    gboolean by_time = one->log_rank.p < one->fisher.two_sided;
+    gboolean by_time = one->p_times < one->p_counts;
     g_autofree char *a = lab_duration_human(one->baseline->time_to_crash_ms);
     g_autofree char *b = lab_duration_human(one->candidate->time_to_crash_ms);
 

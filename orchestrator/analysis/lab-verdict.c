@@ -46,8 +46,10 @@ candidate_is_worse(const LabComparison *comparison)
     const LabGroup *a = comparison->baseline;
     const LabGroup *b = comparison->candidate;
 
-    if (comparison->fisher.two_sided <= comparison->log_rank.p || isnan(comparison->log_rank.p))
+    if (comparison->p_counts <= comparison->p_times || isnan(comparison->p_times))
         return (guint64)b->bad * a->usable > (guint64)a->bad * b->usable;
+    if (comparison->adaptive)
+        return comparison->sooner.b > comparison->sooner.a;
     return a->bad < comparison->log_rank.expected_a;
 }
 
@@ -80,6 +82,33 @@ judge_both_bad(LabComparison *comparison, gboolean changed, double alpha)
     return LAB_VERDICT_RATE_CHANGED;
 }
 
+/* The mean of a share's posterior, after Jeffreys' prior. */
+static double
+likely_share(const LabGroup *group)
+{
+    return (group->bad + 0.5) / (group->usable + 1);
+}
+
+/* How many more runs of each side would give p <= alpha if they went on like this; 0: nobody can
+ * tell. */
+static guint
+more_runs(const LabComparison *comparison, double alpha)
+{
+    const LabGroup *a = comparison->baseline;
+    const LabGroup *b = comparison->candidate;
+    const LabSequentialRule rule = {.alpha = alpha};
+    double pairs;
+    guint more;
+
+    if (!comparison->adaptive) {
+        more = lab_fisher_more_runs(a->bad, a->usable, b->bad, b->usable, alpha, MORE_RUNS_MAX);
+        return more == G_MAXUINT ? 0 : more;
+    }
+    pairs = ceil(lab_sequential_pairs_to_differ(&comparison->pairs, &rule, likely_share(a),
+                                                likely_share(b)));
+    return pairs <= MORE_RUNS_MAX ? (guint)pairs : 0;
+}
+
 static LabVerdict
 judge_one_bad(LabComparison *comparison, gboolean changed, double alpha)
 {
@@ -93,10 +122,7 @@ judge_one_bad(LabComparison *comparison, gboolean changed, double alpha)
     comparison->worse = changed && b->bad;
     if (changed)
         return comparison->leaning;
-    comparison->more_runs =
-        lab_fisher_more_runs(a->bad, a->usable, b->bad, b->usable, needed, MORE_RUNS_MAX);
-    if (comparison->more_runs == G_MAXUINT)
-        comparison->more_runs = 0;
+    comparison->more_runs = more_runs(comparison, needed);
     return LAB_VERDICT_INCONCLUSIVE;
 }
 
@@ -115,7 +141,10 @@ judge(LabComparison *comparison, double alpha)
         return judge_both_bad(comparison, changed, alpha);
     if (a->bad || b->bad)
         return judge_one_bad(comparison, changed, alpha);
-    comparison->settled = lab_fisher_exact(0, a->usable, b->usable, b->usable).two_sided <= alpha;
+    comparison->settled = comparison->adaptive
+                              ? lab_comparison_all_bad_would_show(comparison->pairs.pairs, alpha)
+                              : lab_fisher_exact(0, a->usable, b->usable, b->usable).two_sided <=
+                                    alpha;
     return LAB_VERDICT_SAME_PASS;
 }
 

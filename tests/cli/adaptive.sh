@@ -66,6 +66,12 @@ printf 'kernels: ["6.1.0-3*"]\n' >"$T/policy.yaml"
 is "it is evidence for a gate: go" "$(status "$KREGLAB" gate latest --policy "$T/policy.yaml")" 0
 is "the verdict on the second: regressed" "$(verdict_of 6.1.0-2-test)" regressed
 is "on the third: same-pass" "$(verdict_of 6.1.0-3-test)" same-pass
+is "compare: status 1" "$(status "$KREGLAB" compare latest --json)" 1
+cp "$T/out" "$T/compare.json"
+is "no test of a fixed number of runs" \
+    "$(jq -c '[.comparisons[].tests | .fisher_exact, .log_rank, (.pairs.n >= 3)] | unique' "$T/compare.json")" '[null,true]'
+ok "$("$SOURCE_ROOT/tests/cli/check-schema" compare "$T/compare.json" >"$T/check" 2>&1; echo $?)" "as the schema says"
+has "the report names its tests" "$T/report" 'sequential tests of runs in pairs'
 before=$(runs_of 6.1.0-1-test)
 is "resume has nothing to do" "$(FAKE_WORKER_PLAN='6.1.0-2*=fail' status "$KREGLAB" resume)" 1
 is "and runs nothing" "$(runs_of 6.1.0-1-test)" "$before"

@@ -288,6 +288,94 @@ test_metrics(void)
     g_assert_cmpfloat_with_epsilon(stall->q, 1, 1e-9);
 }
 
+static LabAnalysis *
+as_adaptive(GPtrArray *list)
+{
+    for (guint i = 0; i < list->len; i++)
+        ((LabObservation *)list->pdata[i])->adaptive = TRUE;
+    return lab_analysis_new(list, NULL, 0.95, NULL);
+}
+
+static LabAnalysis *
+analyse_adaptive(const char *baseline, const char *candidate)
+{
+    GPtrArray *list = list_new();
+
+    add_cells(list, "6.1", "old", TRUE, baseline);
+    add_cells(list, "6.1", "new", FALSE, candidate);
+    return as_adaptive(list);
+}
+
+/* Where results decided how many runs there are, what a sample of a fixed size would show is not
+ * enough, and more of it is. */
+static void
+test_adaptive(void)
+{
+    g_autoptr(LabAnalysis) few = analyse_adaptive("OOOOOOOO", "OHHHHHHO");
+    g_autoptr(LabAnalysis) many = analyse_adaptive("OOOOOOOOOOOOOOOO", "OHHHHHHOHHHHHOHH");
+    /* The pairs after the first sight of it count: none before, and none without a partner. */
+    g_autoptr(LabAnalysis) late = analyse_adaptive("OOOOOOOO", "OOOOOOOOHHHHHHHH");
+    g_autoptr(LabAnalysis) three = analyse_adaptive("HHH", "PPP");
+    g_autoptr(LabAnalysis) four = analyse_adaptive("HHHH", "PPPP");
+    g_autoptr(LabAnalysis) weak = analyse_adaptive("HPPPP", "PPPPP");
+    g_autoptr(LabAnalysis) pass = analyse_adaptive("PPP", "PPP");
+    g_autoptr(LabAnalysis) enough = analyse_adaptive("PPPP", "PPPP");
+    g_autofree char *rule = lab_analysis_rule(few);
+
+    g_assert_cmpint(only(few)->verdict, ==, LAB_VERDICT_NEW_CRASH);
+    g_assert_false(only(few)->settled);
+    g_assert_true(only(many)->settled);
+    g_assert_true(lab_analysis_has_regression(many));
+    g_assert_false(only(late)->settled);
+    g_assert_cmpfloat_with_epsilon(only(late)->crashes.p, 1, 1e-9);
+    g_assert_cmpint(only(three)->verdict, ==, LAB_VERDICT_INCONCLUSIVE);
+    /* If 7 of 8 go on like this; four pairs may do, as below. */
+    g_assert_cmpuint(only(three)->more_runs, ==, 2);
+    g_assert_cmpint(only(four)->verdict, ==, LAB_VERDICT_FIXED);
+    /* The exact bound is 53 %, but not if one stops when one likes. */
+    g_assert_cmpfloat_with_epsilon(only(four)->candidate->bound, 0.6581, 0.0001);
+    /* Fisher's test would want fewer, and would not hold. */
+    g_assert_cmpuint(only(weak)->more_runs, >, lab_fisher_more_runs(1, 5, 0, 5, 0.05, 10000));
+    g_test_message("one of five: about %u more", only(weak)->more_runs);
+    g_assert_false(only(pass)->settled);
+    g_assert_true(only(enough)->settled);
+    g_assert_nonnull(strstr(rule, "sequential tests"));
+}
+
+/* Times and metrics are compared in pairs, by the order of the runs. */
+static void
+test_adaptive_pairs(void)
+{
+    for (guint n = 6; n <= 8; n += 2) {
+        GPtrArray *list = list_new();
+        g_autoptr(LabAnalysis) analysis = NULL;
+        const LabComparison *one;
+
+        for (guint i = 0; i < 2 * n; i++) {
+            g_autofree char *result = g_strdup_printf(
+                "{'state':'ran','outcome':'crash','time_to_crash_ms':%u,'metrics':{'stall_ms':%u},"
+                "'crash':{'type':'gpf','title':'gpf in g','alternatives':[],'signature':{'k0':'v1:"
+                "2222222222222222'}}}",
+                (i < n ? 40000 : 4000) + 100 * i, i % 3 * 100 + (i < n ? 1 : 2));
+
+            add(list, "6.1", i < n ? "old" : "new", i < n, result);
+        }
+        analysis = as_adaptive(list);
+        one = only(analysis);
+        g_assert_true(isnan(one->log_rank.p));
+        g_assert_cmpuint(one->sooner.b, ==, n);
+        /* 2^n over the binomial coefficient of 2n and n. */
+        g_assert_cmpfloat_with_epsilon(one->p_times, n == 6 ? 64.0 / 924 : 256.0 / 12870, 1e-9);
+        g_assert_cmpint(one->verdict, ==,
+                        n == 6 ? LAB_VERDICT_STILL_SAME_CRASH : LAB_VERDICT_RATE_CHANGED);
+        g_assert_cmpint(lab_analysis_has_regression(analysis), ==, n == 8);
+        /* With 6 runs a side i % 3 goes on where it was: each pair says that b's is larger. */
+        if (n == 6)
+            g_assert_cmpfloat_with_epsilon(((LabMetricTest *)one->metrics->pdata[0])->p, 64.0 / 924,
+                                           1e-9);
+    }
+}
+
 /* One difference that alone would do is chance among twenty comparisons. */
 static void
 test_correction(void)
@@ -547,6 +635,8 @@ main(int argc, char **argv)
     g_test_add_func("/analysis/confidence", test_confidence);
     g_test_add_func("/analysis/times", test_times);
     g_test_add_func("/analysis/metrics", test_metrics);
+    g_test_add_func("/analysis/adaptive", test_adaptive);
+    g_test_add_func("/analysis/adaptive-pairs", test_adaptive_pairs);
     g_test_add_func("/analysis/correction", test_correction);
     g_test_add_func("/analysis/simulation", test_simulation);
     g_test_add_func("/analysis/medians", test_medians);

@@ -166,6 +166,72 @@ test_saved(void)
     }
 }
 
+/* Bets on a fair coin win 20 times the stake in at most one of 20 games, however long they are. */
+static void
+test_signs(void)
+{
+    g_autoptr(GRand) dice = g_rand_new_with_seed(11);
+    LabSigns plain = {0};
+    guint won = 0;
+
+    for (guint i = 0; i < 7; i++) {
+        lab_signs_add(&plain, 1);
+        lab_signs_add(&plain, 0);
+    }
+    g_assert_cmpuint(plain.b, ==, 7);
+    g_assert_cmpfloat_with_epsilon(lab_signs_p(&plain), 128.0 / 3432, 1e-9);
+    for (guint game = 0; game < 5000; game++) {
+        LabSigns signs = {0};
+
+        for (guint i = 0; i < 100; i++)
+            lab_signs_add(&signs, g_rand_boolean(dice) ? 1 : -1);
+        won += lab_signs_p(&signs) <= 0.05 ? 1 : 0;
+    }
+    g_test_message("%u of 5000 games are won", won);
+    g_assert_cmpuint(won, <=, 250);
+}
+
+/* How many more pairs it takes is told about right: against the mean of simulated runs. */
+static void
+test_expected_pairs(void)
+{
+    static const struct {
+        guint pairs, a_bad, b_bad;
+        double a, b;
+        gboolean alike;
+    } rows[] = {{3, 0, 3, 0.05, 0.95, FALSE}, {5, 0, 2, 0.08, 0.42, FALSE},
+                {5, 1, 4, 0.2, 0.8, FALSE},   {10, 0, 3, 0.05, 0.3, FALSE},
+                {4, 0, 0, 0.01, 0.01, TRUE},  {4, 4, 4, 0.99, 0.99, TRUE}};
+    g_autoptr(GRand) dice = g_rand_new_with_seed(12);
+
+    for (gsize i = 0; i < G_N_ELEMENTS(rows); i++) {
+        LabSequential start = {0};
+        double told, mean = 0;
+
+        for (guint k = 0; k < rows[i].pairs; k++)
+            lab_sequential_add(&start, &rule, k < rows[i].a_bad, k < rows[i].b_bad);
+        told = rows[i].alike ? lab_sequential_pairs_to_alike(&start, &rule, rows[i].a, rows[i].b)
+                             : lab_sequential_pairs_to_differ(&start, &rule, rows[i].a, rows[i].b);
+        for (guint game = 0; game < 500; game++) {
+            LabSequential test = start;
+            LabSequentialState wanted = rows[i].alike ? LAB_SEQUENTIAL_ALIKE
+                                                      : LAB_SEQUENTIAL_DIFFER;
+
+            while (lab_sequential_state(&test, &rule) != wanted && test.pairs < 1000)
+                lab_sequential_add(&test, &rule, g_rand_double(dice) < rows[i].a,
+                                   g_rand_double(dice) < rows[i].b);
+            mean += (test.pairs - start.pairs) / 500.0;
+        }
+        g_test_message("%u and %u of %u, %.2f and %.2f: %.1f more pairs are told, it takes %.1f",
+                       rows[i].a_bad, rows[i].b_bad, rows[i].pairs, rows[i].a, rows[i].b, told,
+                       mean);
+        g_assert_cmpfloat(told, >, 0.6 * mean - 1);
+        g_assert_cmpfloat(told, <, 1.6 * mean + 1);
+    }
+    g_assert_true(isinf(lab_sequential_pairs_to_differ(&(LabSequential){0}, &rule, 0.3, 0.3)));
+    g_assert_true(isinf(lab_sequential_pairs_to_alike(&(LabSequential){0}, &rule, 0.3, 0.6)));
+}
+
 int
 main(int argc, char **argv)
 {
@@ -174,5 +240,7 @@ main(int argc, char **argv)
     g_test_add_func("/sequential/false-regressed", test_false_regressed);
     g_test_add_func("/sequential/missed", test_missed);
     g_test_add_func("/sequential/saved", test_saved);
+    g_test_add_func("/sequential/signs", test_signs);
+    g_test_add_func("/sequential/expected-pairs", test_expected_pairs);
     return g_test_run();
 }
