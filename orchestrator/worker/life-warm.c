@@ -82,11 +82,11 @@ boot_template(LabLife *life, GError **error)
     end = lab_life_ask_capture(life, lab_guest_now_ms(life->guest) + setup_ms, &capture, error);
     if (!expect_got(life, end, "loading the capture kernel", error))
         return NULL;
+    state = json_pack("{s:s,s:O,s:o}", "token", token, "hello", life->hello, "capture",
+                      capture ? json_incref(capture) : json_null());
     end = lab_life_template_environment(life, error);
     if (!expect_got(life, end, "reading modules and settings", error))
         return NULL;
-    state = json_pack("{s:s,s:O,s:o}", "token", token, "hello", life->hello, "capture",
-                      capture ? json_incref(capture) : json_null());
     if (!call(life, json_pack("{s:s,s:s}", "verb", "template", "token", token), NULL, 0, setup_ms,
               &answer, "preparing the guest for its saving", error))
         return NULL;

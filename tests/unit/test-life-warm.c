@@ -182,6 +182,26 @@ test_environment(Fixture *f, gconstpointer data)
     g_assert_cmpstr(lab_json_string(lab_json_member(found, "changed"), "vm.a"), ==, "7");
 }
 
+/* The template's capture kernel is the clone's, whatever was asked of the template after it. */
+static void
+test_capture(Fixture *f, gconstpointer data)
+{
+    g_autoptr(json_t) cell = lab_json_read(f->fd, "cell.json", LAB_CELL_SCHEMA, NULL);
+    g_autoptr(json_t) result = NULL;
+    g_autoptr(json_t) warm = NULL;
+    const json_t *capture;
+
+    json_object_set_new(cell, "kdump", json_true());
+    g_assert_true(lab_json_write(f->fd, "cell.json", cell, 0600, NULL));
+    script.kexec_crash_size = 128 << 20;
+    script.environment = ENVIRONMENT;
+    result = live(f);
+    g_assert_true(lab_json_bool(lab_json_member(result, "facts"), "warm", FALSE));
+    warm = lab_json_read(f->fd, "warm.json", 1, NULL);
+    capture = lab_json_member(lab_json_member(warm, "state"), "capture");
+    g_assert_true(lab_json_bool(capture, "ok", FALSE));
+}
+
 static void
 check_cold(Fixture *f, const json_t *result, const Row *row)
 {
@@ -260,6 +280,7 @@ main(int argc, char **argv)
     g_test_init(&argc, &argv, NULL);
     g_test_add("/life-warm/clone", Fixture, NULL, set_up, test_clone, tear_down);
     g_test_add("/life-warm/environment", Fixture, NULL, set_up, test_environment, tear_down);
+    g_test_add("/life-warm/capture", Fixture, NULL, set_up, test_capture, tear_down);
     g_test_add("/life-warm/cancelled", Fixture, NULL, set_up, test_cancelled, tear_down);
     for (gsize i = 0; i < G_N_ELEMENTS(rows); i++) {
         add("passes", &rows[i], test_passes);
