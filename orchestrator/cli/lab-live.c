@@ -33,7 +33,8 @@ struct LabLive {
     LabSummary summary;
     gint64 start_us, left_ms, left_at_us;
     gboolean stopping, ended;
-    int drawn; /* lines on the terminal now */
+    const LabRunCell *spared; /* the last one; borrowed */
+    int drawn;                /* lines on the terminal now */
     guint beat;
     guint source;
 };
@@ -357,6 +358,7 @@ void
 lab_live_event(LabLive *live, const LabRunEvent *event)
 {
     Busy *busy;
+    g_autofree char *text = NULL;
     guint position;
 
     live->summary = *event->summary;
@@ -395,8 +397,12 @@ lab_live_event(LabLive *live, const LabRunEvent *event)
         leave(live);
         g_clear_handle_id(&live->source, g_source_remove);
         return;
-    case LAB_RUN_STARTED:
     case LAB_RUN_CELL_SPARED:
+        text = lab_progress_spared(&live->spared, event);
+        if (text)
+            print_above(live, text);
+        break;
+    case LAB_RUN_STARTED:
     case LAB_RUN_DUMP_REMOVED:
         break;
     }

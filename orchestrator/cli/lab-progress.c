@@ -72,19 +72,19 @@ lab_progress_line(const LabRunCell *cell, const LabBrief *brief, gboolean color)
                            clean, brief->dump_method ? "  [vmcore]" : "");
 }
 
-/* The cells of a group are spared in a row: one line for all of them. */
-static void
-print_spared(LabProgress *progress, const LabRunEvent *event)
+char *
+lab_progress_spared(const LabRunCell **spared, const LabRunEvent *event)
 {
-    const LabRunCell *cell = event->cell, *last = progress->spared;
-    g_autofree char *kernel = lab_text_clean(cell->kernel, -1, FALSE);
-    g_autofree char *why = lab_text_clean(event->text ? event->text : "", -1, FALSE);
+    const LabRunCell *cell = event->cell, *last = *spared;
+    g_autofree char *text = NULL;
 
-    progress->spared = cell;
-    if (!last || strcmp(last->kernel, cell->kernel) != 0 ||
-        strcmp(last->recipe, cell->recipe) != 0 || strcmp(last->variant, cell->variant) != 0)
-        fprintf(stderr, "spared: %s %s/%s from #%d on: %s\n", kernel, cell->recipe, cell->variant,
-                cell->repetition, why);
+    *spared = cell;
+    if (last && strcmp(last->kernel, cell->kernel) == 0 &&
+        strcmp(last->recipe, cell->recipe) == 0 && strcmp(last->variant, cell->variant) == 0)
+        return NULL;
+    text = g_strdup_printf("spared: %s %s/%s from #%d on: %s", cell->kernel, cell->recipe,
+                           cell->variant, cell->repetition, event->text ? event->text : "");
+    return lab_text_clean(text, -1, FALSE);
 }
 
 static void
@@ -109,7 +109,9 @@ print_line(LabProgress *progress, const LabRunEvent *event)
                 line);
         break;
     case LAB_RUN_CELL_SPARED:
-        print_spared(progress, event);
+        line = lab_progress_spared(&progress->spared, event);
+        if (line)
+            fprintf(stderr, "%s\n", line);
         break;
     case LAB_RUN_STOPPING:
         fprintf(stderr, "stopping: waiting for the guests that run; once more ends them at once\n");

@@ -27,5 +27,10 @@ LabLive *lab_live_new(LabRun *run, int fd, int columns, int rows, gboolean color
 void lab_live_free(LabLive *live);
 void lab_live_event(LabLive *live, const LabRunEvent *event);
 
+/* "spared: 6.1.0-1 ksm-migrate/stock from #14 on: its comparison is settled…", clean: the cells of
+ * a group are spared in a row, and only the first says so; else NULL. '*spared' is the last one
+ * that was, NULL at first. g_free. */
+char *lab_progress_spared(const LabRunCell **spared, const LabRunEvent *event);
+
 /* "crash  6.1.0-1 sysrq-panic/kdump #2  4.2 s  Kernel panic…": a finished cell, clean. g_free. */
 char *lab_progress_line(const LabRunCell *cell, const LabBrief *brief, gboolean color);

@@ -295,10 +295,10 @@ spare_cell(LabScheduler *scheduler, const LabRunCell *cell, const char *why)
 
     chooser->take(cell, LAB_CELL_SPARE, chooser->data);
     lab_queue_take(scheduler->queue, cell);
-    if (!lab_journal_append(scheduler->run,
-                            json_pack("{s:s, s:s, s:o}", "event", "spared", "cell", cell->id, "why",
-                                      lab_json_text(why)),
-                            &error)) {
+    if (!lab_journal_note(scheduler->run,
+                          json_pack("{s:s, s:s, s:o}", "event", "spared", "cell", cell->id, "why",
+                                    lab_json_text(why)),
+                          &error)) {
         lab_scheduler_fail(scheduler, g_steal_pointer(&error));
         return;
     }

@@ -32,8 +32,16 @@ open_journal(LabRun *run, GError **error)
     return TRUE;
 }
 
-gboolean
-lab_journal_append(LabRun *run, json_t *stolen, GError **error)
+static gboolean
+write_line(int fd, const char *line, gboolean synced, GError **error)
+{
+    return synced ? lab_fd_append_line(fd, line, error)
+                  : lab_fd_write_all(fd, line, strlen(line), error) &&
+                        lab_fd_write_all(fd, "\n", 1, error);
+}
+
+static gboolean
+append(LabRun *run, json_t *stolen, gboolean synced, GError **error)
 {
     g_autoptr(json_t) entry = stolen;
     g_autoptr(GDateTime) now = g_date_time_new_now_utc();
@@ -46,13 +54,25 @@ lab_journal_append(LabRun *run, json_t *stolen, GError **error)
     line = lab_json_line(entry);
     if (run->journal_fd < 0 && !open_journal(run, error))
         return FALSE;
-    if (!lab_fd_append_line(run->journal_fd, line, error)) {
+    if (!write_line(run->journal_fd, line, synced, error)) {
         g_prefix_error(error, "run '%s': journal: ", run->id);
         /* Half a line may be there: the next append looks at the end again. */
         lab_fd_close(&run->journal_fd);
         return FALSE;
     }
     return TRUE;
+}
+
+gboolean
+lab_journal_append(LabRun *run, json_t *stolen, GError **error)
+{
+    return append(run, stolen, TRUE, error);
+}
+
+gboolean
+lab_journal_note(LabRun *run, json_t *stolen, GError **error)
+{
+    return append(run, stolen, FALSE, error);
 }
 
 static LabJournalCell *

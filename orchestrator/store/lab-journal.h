@@ -30,6 +30,9 @@ typedef struct {
 
 /* Appends 'entry' (stolen) with the time. */
 gboolean lab_journal_append(LabRun *run, json_t *entry, GError **error);
+/* The same, not synced before the next line that is: for what a later session finds out by itself,
+ * and of which there may be 100 000. */
+gboolean lab_journal_note(LabRun *run, json_t *entry, GError **error);
 
 /* All of it: cell id -> LabJournalCell; a cut-off last line (power loss, full disk) is passed over.
  * Owned by the caller. An absent journal is empty. */

@@ -178,6 +178,10 @@ test_live(Fixture *f, gconstpointer unused)
     summary.done = 1;
     summary.unexpected = 1;
     lab_live_event(live, &event);
+    event.kind = LAB_RUN_CELL_SPARED;
+    event.text = "its comparison is \x1b[2Jsettled";
+    lab_live_event(live, &event);
+    lab_live_event(live, &event);
     event.kind = LAB_RUN_ENDED;
     lab_live_event(live, &event);
     lab_live_free(live);
@@ -187,6 +191,9 @@ test_live(Fixture *f, gconstpointer unused)
     g_assert_nonnull(strstr(text, "about 1:00 left"));
     g_assert_nonnull(strstr(text, "1/18 done"));
     g_assert_nonnull(strstr(text, "UNEXPECTED"));
+    /* Once for all cells of a group. */
+    g_assert_nonnull(strstr(text, "spared: "));
+    g_assert_true(strstr(text, "spared: ") == g_strrstr(text, "spared: "));
     g_assert_null(strstr(text, "\x1b[2J"));
     g_assert_null(strchr(text, '\a'));
     g_assert_null(strstr(text, "a \x1b[31mtitle"));
