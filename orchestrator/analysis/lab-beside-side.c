@@ -4,6 +4,7 @@
 
 #include "lab-beside-private.h"
 #include "lab-crash.h"
+#include "lab-environment.h"
 #include "lab-file.h"
 #include "lab-json.h"
 
@@ -17,6 +18,7 @@ lab_beside_side_clear(LabBesideSide *side)
     lab_cell_free(side->cell);
     lab_kernel_free(side->kernel);
     g_clear_pointer(&side->results, g_ptr_array_unref);
+    g_clear_pointer(&side->environments, g_ptr_array_unref);
     g_clear_pointer(&side->warned, g_hash_table_unref);
     g_clear_pointer(&side->options, g_hash_table_unref);
 }
@@ -62,6 +64,21 @@ read_config(const char *directory)
 }
 
 static void
+read_environment(LabBesideSide *side, const char *directory, const json_t *result)
+{
+    const json_t *found = lab_json_member(result, "environment");
+    g_autofree char *path = g_build_filename(directory, LAB_ENVIRONMENT_FILE, NULL);
+    g_autoptr(json_t) json = lab_json_string(found, "file")
+                                 ? lab_json_read(AT_FDCWD, path, LAB_ENVIRONMENT_SCHEMA, NULL)
+                                 : NULL;
+    g_autoptr(json_t) environment = lab_environment_check(json);
+
+    if (environment)
+        g_ptr_array_add(side->environments,
+                        lab_environment_with(environment, lab_json_member(found, "changed")));
+}
+
+static void
 read_kernel(LabBesideSide *side)
 {
     const char *directory = side->cell->kernel_directory;
@@ -78,6 +95,7 @@ void
 lab_beside_side_read(LabRun *run, const LabGroup *group, LabBesideSide *side)
 {
     side->results = g_ptr_array_new_with_free_func((GDestroyNotify)json_decref);
+    side->environments = g_ptr_array_new_with_free_func((GDestroyNotify)json_decref);
     side->warned = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
     for (guint i = 0; i < group->observations->len && side->results->len < MAX_RUNS; i++) {
         const LabObservation *one = group->observations->pdata[i];
@@ -98,6 +116,7 @@ lab_beside_side_read(LabRun *run, const LabGroup *group, LabBesideSide *side)
         }
         g_ptr_array_add(side->results, result);
         read_warnings(side, directory, result);
+        read_environment(side, directory, result);
     }
 }
 

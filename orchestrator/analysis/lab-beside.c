@@ -85,6 +85,7 @@ lab_beside(LabRun *baseline_run, LabRun *candidate_run, const LabComparison *com
             lab_json_string(lab_json_member(lab_beside_first_result(&a), "facts"), "cmdline"),
             lab_json_string(lab_json_member(lab_beside_first_result(&b), "facts"), "cmdline")));
     json_object_set_new(json, "settings", lab_beside_settings(&a, &b));
+    lab_beside_environment(&a, &b, json, missing);
     json_object_set_new(json, "warnings",
                         json_pack("{s:o, s:o}", "baseline", warnings_json(&a, &b), "candidate",
                                   warnings_json(&b, &a)));

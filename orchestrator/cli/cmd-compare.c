@@ -74,6 +74,8 @@ print_json(const LabAnalysis *analysis, const char *rule, json_t *beside)
 }
 
 #define MAX_OPTIONS 12 /* of a configuration's differences that text shows */
+#define MAX_VALUES  40 /* of settings' */
+#define MAX_NAMES   12 /* of settings that only one side has */
 
 static void
 print_list(const char *what, const json_t *texts)
@@ -114,6 +116,43 @@ print_config(const json_t *config)
 }
 
 static void
+print_names(const char *what, const json_t *values, const char *side)
+{
+    g_autofree char *names = lab_beside_only_names(values, side, MAX_NAMES);
+
+    if (names)
+        lab_cli_print("    %-18s %s\n", what, names);
+}
+
+/* Numbers that only follow the guest's memory are counted. */
+static void
+print_values(const json_t *values)
+{
+    size_t i, shown = 0, memory = 0;
+    json_t *one;
+
+    json_array_foreach (values, i, one) {
+        g_autofree char *a = lab_beside_value_text(lab_json_member(one, "baseline"));
+        g_autofree char *b = lab_beside_value_text(lab_json_member(one, "candidate"));
+
+        if (lab_beside_is_one_sided(one))
+            continue;
+        if (lab_json_bool(one, "memory", FALSE))
+            memory++;
+        else if (shown++ < MAX_VALUES)
+            lab_cli_print("    %-18s %s: %s -> %s%s\n", "sysctl:", lab_json_string(one, "name"), a,
+                          b, lab_json_bool(one, "needed", FALSE) ? " (the recipe sets it)" : "");
+    }
+    if (shown > MAX_VALUES)
+        lab_cli_print("    %-18s %zu more (--json has them)\n", "sysctl:", shown - MAX_VALUES);
+    print_names("sysctl gone:", values, "baseline");
+    print_names("new sysctl:", values, "candidate");
+    if (memory > 0)
+        lab_cli_print("    %-18s %zu limits that follow the memory moved a little\n",
+                      "sysctl:", memory);
+}
+
+static void
 print_changelog(const json_t *changelog)
 {
     json_t *one;
@@ -134,6 +173,7 @@ static void
 print_beside(const json_t *beside)
 {
     const json_t *cmdline = lab_json_member(beside, "cmdline");
+    const json_t *modules = lab_json_member(beside, "modules");
     const json_t *warnings = lab_json_member(beside, "warnings");
     json_t *one;
     size_t i;
@@ -147,6 +187,9 @@ print_beside(const json_t *beside)
         lab_cli_print("    %-18s %s: %s -> %s\n", "setting:", lab_json_string(one, "set"),
                       a ? a : "not set", b ? b : "not set");
     }
+    print_list("module gone:", lab_json_member(modules, "baseline"));
+    print_list("new module:", lab_json_member(modules, "candidate"));
+    print_values(lab_json_member(beside, "values"));
     print_list("warning gone:", lab_json_member(warnings, "baseline"));
     print_list("new warning:", lab_json_member(warnings, "candidate"));
     print_numbers("boot:", lab_json_member(beside, "boot_ms"), "ms");

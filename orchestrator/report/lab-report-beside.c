@@ -181,6 +181,49 @@ add_sides(Kind *kind, const char *label, const json_t *both)
     tell(kind);
 }
 
+/* Those that the recipe sets, or the others, of which a count stands for limits that only follow
+ * the guest's memory. */
+static void
+add_values(Kind *kind, const json_t *beside, gboolean needed)
+{
+    guint memory = 0;
+    json_t *one;
+    size_t i;
+
+    kind->label = "sysctl";
+    json_array_foreach (lab_json_member(beside, "values"), i, one) {
+        g_autofree char *a = lab_beside_value_text(lab_json_member(one, "baseline"));
+        g_autofree char *b = lab_beside_value_text(lab_json_member(one, "candidate"));
+
+        if (lab_json_bool(one, "needed", FALSE) != needed || lab_beside_is_one_sided(one))
+            continue;
+        if (lab_json_bool(one, "memory", FALSE))
+            memory++;
+        else
+            g_ptr_array_add(kind->texts,
+                            g_strdup_printf("%s %s → %s%s", lab_json_string(one, "name"), a, b,
+                                            needed ? " (set by the recipe)" : ""));
+    }
+    tell(kind);
+    if (memory > 0 && !kind->briefly)
+        g_ptr_array_add(kind->texts,
+                        g_strdup_printf("%u limits that follow the memory moved a little", memory));
+    tell(kind);
+}
+
+/* Those that only one side has: their names. */
+static void
+add_only(Kind *kind, const char *label, const json_t *beside, const char *side)
+{
+    const json_t *values = lab_json_member(beside, "values");
+    char *names = kind->briefly ? NULL : lab_beside_only_names(values, side, LIST_MAX);
+
+    kind->label = label;
+    if (names)
+        g_ptr_array_add(kind->texts, names);
+    tell(kind);
+}
+
 static void
 add_changelog(Kind *kind, const json_t *beside)
 {
@@ -235,9 +278,14 @@ lab_report_beside_lines(const LabReport *report, const LabComparison *comparison
         return lines;
     add_config(&kind, beside);
     add_settings(&kind, beside);
+    add_values(&kind, beside, TRUE);
     add_changelog(&kind, beside);
     add_sides(&kind, "command line", lab_json_member(beside, "cmdline"));
     add_sides(&kind, "warnings", lab_json_member(beside, "warnings"));
+    add_sides(&kind, "module", lab_json_member(beside, "modules"));
+    add_values(&kind, beside, FALSE);
+    add_only(&kind, "sysctl gone", beside, "baseline");
+    add_only(&kind, "new sysctl", beside, "candidate");
     add_number(&kind, "boot", lab_json_member(beside, "boot_ms"), 1000, "s", BOOT_CHANGE);
     add_number(&kind, "free memory", lab_json_member(beside, "memory_kb"), 1024, "MiB",
                MEMORY_CHANGE);
