@@ -92,9 +92,8 @@ bool capture_is_loaded(void);
 
 /* environment.c */
 void verb_environment(Request *request);
-/* Modules and values below the directory 'root' ("/" in a guest); with settings, an array of
- * "name=value", only the values of the directories that those are in. New reference. */
-json_t *environment_json(int root, const json_t *settings);
+/* Modules and values below the directory 'root' ("/" in a guest). New reference. */
+json_t *environment_json(int root);
 
 /* clone.c */
 void verb_template(Request *request);
@@ -108,11 +107,8 @@ int entropy_stir(const void *bytes, size_t length, bool *credited);
 
 /* Reads at most size - 1 bytes of a file and ends them with NUL; the length, or -errno. */
 ssize_t file_read(const char *path, char *buffer, size_t size);
-int file_write(const char *path, const char *text); /* 0 or errno */
-int make_parents(const char *path);                 /* 0 or errno */
-/* "vm.x" is /proc/sys/vm/x as in sysctl(8): where the first separator is a dot, dots and slashes
- * change places ("net.ipv4.conf.eth0/1.forwarding"). False when it does not fit. */
-bool setting_path(const char *name, size_t length, char *path, size_t size);
+int file_write(const char *path, const char *text);    /* 0 or errno */
+int make_parents(const char *path);                    /* 0 or errno */
 int load_module(const char *path, const char *params); /* 0 or errno */
 int64_t meminfo_available_kb(void);
 int64_t uptime_ms(void);

@@ -86,7 +86,6 @@ typedef struct {
     json_t *values;
     size_t bytes;
     unsigned seen, left_out;
-    bool recursive;
     dev_t device;   /* of the root that is walked */
     char path[512]; /* from the root on, without a slash before it */
 } Walk;
@@ -181,7 +180,7 @@ take_entry(Walk *walk, int directory, const char *entry, int depth)
         return;
     if (S_ISREG(st.st_mode) && (st.st_mode & S_IRUSR) != 0)
         take_file(walk, directory, entry);
-    else if (S_ISDIR(st.st_mode) && (depth == 0 || walk->recursive) && depth < MAX_DEPTH)
+    else if (S_ISDIR(st.st_mode) && depth < MAX_DEPTH)
         take_directory(walk, directory, entry, depth + 1);
 }
 
@@ -224,38 +223,6 @@ take_path(Walk *walk, int root, const char *path)
     take_entry(walk, root, path, 0);
 }
 
-static bool
-is_below_root(const char *path)
-{
-    for (size_t i = 0; i < sizeof roots / sizeof roots[0]; i++) {
-        size_t length = strlen(roots[i]);
-
-        if (strncmp(path, roots[i], length) == 0 && strchr("/", path[length]))
-            return true;
-    }
-    return false;
-}
-
-/* The directories of these settings, where they are ones that are read at all. */
-static void
-take_settings(Walk *walk, int root, const json_t *settings)
-{
-    const json_t *one;
-    size_t i;
-
-    json_array_foreach (settings, i, one) {
-        const char *set = json_string_value(one);
-        char path[sizeof walk->path], *slash;
-
-        if (!set || !setting_path(set, strcspn(set, "="), path, sizeof path) || strstr(path, "/."))
-            continue;
-        slash = strrchr(path, '/');
-        *slash = '\0';
-        if (is_below_root(path + 1))
-            take_path(walk, root, path + 1);
-    }
-}
-
 /* /proc/modules: "name size users dependents state address (taints)"; the last is not always
  * there. */
 static void
@@ -287,39 +254,27 @@ take_modules(json_t *modules, json_t *taints, int root, unsigned *left_out)
 }
 
 json_t *
-environment_json(int root, const json_t *settings)
+environment_json(int root)
 {
-    Walk walk = {.values = json_object(), .recursive = !settings};
-    json_t *json = json_object();
+    Walk walk = {.values = json_object()};
+    json_t *modules = json_object(), *taints = json_object();
 
-    if (settings) {
-        take_settings(&walk, root, settings);
-    } else {
-        json_t *modules = json_object(), *taints = json_object();
-
-        take_modules(modules, taints, root, &walk.left_out);
-        json_object_set_new(json, "modules", modules);
-        json_object_set_new(json, "taints", taints);
-        for (size_t i = 0; i < sizeof roots / sizeof roots[0]; i++)
-            take_path(&walk, root, roots[i]);
-    }
-    json_object_set_new(json, "values", walk.values);
-    json_object_set_new(json, "left_out", json_integer(walk.left_out));
-    return json;
+    take_modules(modules, taints, root, &walk.left_out);
+    for (size_t i = 0; i < sizeof roots / sizeof roots[0]; i++)
+        take_path(&walk, root, roots[i]);
+    return json_pack("{s:o, s:o, s:o, s:I}", "modules", modules, "taints", taints, "values",
+                     walk.values, "left_out", (json_int_t)walk.left_out);
 }
 
 void
 verb_environment(Request *request)
 {
-    const json_t *settings = json_object_get(request->json, "settings");
     int root = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
 
-    if (root < 0 || (settings && !json_is_array(settings))) {
-        answer_error(request, root < 0 ? errno : EINVAL, "settings have to be an array");
-    } else {
-        answer_ok(request, json_pack("{s:o}", settings ? "part" : "environment",
-                                     environment_json(root, settings)));
+    if (root < 0) {
+        answer_error(request, errno, "opening '/': %s", strerror(errno));
+        return;
     }
-    if (root >= 0)
-        close(root);
+    answer_ok(request, json_pack("{s:o}", "environment", environment_json(root)));
+    close(root);
 }

@@ -156,7 +156,9 @@ verb_get(Request *request)
     close(fd);
 }
 
-bool
+/* "vm.x" is /proc/sys/vm/x as in sysctl(8): where the first separator is a dot, dots and slashes
+ * change places ("net.ipv4.conf.eth0/1.forwarding"). */
+static bool
 setting_path(const char *name, size_t length, char *path, size_t size)
 {
     size_t prefix = 0;

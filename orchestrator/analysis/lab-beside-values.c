@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "lab-beside-private.h"
+#include "lab-environment.h"
 #include "lab-json.h"
 
 /* So much may what follows memory move before it is more than that. */
@@ -30,22 +31,6 @@ value_free(gpointer data)
     g_free(value);
 }
 
-/* As environment.json names what "vm/x=1", "/proc/sys/vm/x=1" or "vm.x=1" sets. g_free. */
-static char *
-setting_name(const char *set)
-{
-    g_autofree char *path = g_strndup(set, strcspn(set, "="));
-    const char *name = g_str_has_prefix(path, "/proc/sys/") ? path + strlen("/proc/sys/") : path;
-    char *swapped;
-
-    if (*name == '/' || name[strcspn(name, "./")] != '/')
-        return g_strdup(name);
-    swapped = g_strdup(name);
-    for (char *p = swapped; *p; p++)
-        *p = (char)(*p == '.' ? '/' : *p == '/' ? '.' : *p);
-    return swapped;
-}
-
 static gsize
 folder_length(const char *name)
 {
@@ -64,7 +49,7 @@ rank_by_settings(const LabCell *cell, const char *name)
 
     for (gsize l = 0; l < G_N_ELEMENTS(lists); l++)
         for (char **set = lists[l]; set && *set; set++) {
-            g_autofree char *one = setting_name(*set);
+            g_autofree char *one = lab_environment_name(*set);
 
             if (strcmp(one, name) == 0)
                 return RANK_NEEDED;
@@ -84,6 +69,7 @@ follows_memory(const char *name)
                                         "fs.inotify.max_user_watches",
                                         "kernel.msgmni",
                                         "kernel.threads-max",
+                                        "net.ipv4.inet_peer_threshold",
                                         "net.ipv4.tcp_max_orphans",
                                         "net.ipv4.tcp_max_syn_backlog",
                                         "net.ipv4.tcp_mem",

@@ -93,19 +93,36 @@ lab_environment_check(const json_t *said)
                      (json_int_t)left_out);
 }
 
+char *
+lab_environment_name(const char *setting)
+{
+    g_autofree char *path = g_strndup(setting, strcspn(setting, "="));
+    const char *name = g_str_has_prefix(path, "/proc/sys/") ? path + strlen("/proc/sys/") : path;
+    char *swapped;
+
+    if (*name == '/' || name[strcspn(name, "./")] != '/')
+        return g_strdup(name);
+    swapped = g_strdup(name);
+    for (char *p = swapped; *p; p++)
+        *p = (char)(*p == '.' ? '/' : *p == '/' ? '.' : *p);
+    return swapped;
+}
+
 json_t *
-lab_environment_changes(const json_t *environment, const json_t *part)
+lab_environment_changes(const json_t *environment, const json_t *set)
 {
     const json_t *before = lab_json_member(environment, "values");
-    gint64 left_out = 0;
-    g_autoptr(json_t) values = take_object(lab_json_member(part, "values"),
-                                           LAB_ENVIRONMENT_MAX_VALUES, value_json, &left_out);
-    json_t *changed = json_object(), *value;
-    const char *name;
+    json_t *changed = json_object(), *said;
+    const char *setting;
 
-    json_object_foreach (values, name, value)
-        if (!json_equal(value, json_object_get(before, name)))
+    json_object_foreach ((json_t *)set, setting, said) {
+        g_autofree char *name = lab_environment_name(setting);
+        g_autoptr(json_t) value = value_json(said);
+        const json_t *old = json_object_get(before, name);
+
+        if (value && old && !json_equal(value, old))
             json_object_set(changed, name, value);
+    }
     return changed;
 }
 

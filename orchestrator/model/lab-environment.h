@@ -22,9 +22,13 @@
  * counted in "left_out". New reference; NULL: no such object. */
 json_t *lab_environment_check(const json_t *said);
 
-/* Values that a guest read again ("values" of 'part', checked here) and that are not those of
- * 'environment': an object NAME: TEXT. New reference. */
-json_t *lab_environment_changes(const json_t *environment, const json_t *part);
+/* As it names what "vm/x=1", "/proc/sys/vm/x=1" or "vm.x=1" sets: "vm.x". g_free. */
+char *lab_environment_name(const char *setting);
+
+/* Of 'set', an object SETTING: TEXT of what the guest read back (checked here), those that are
+ * another value than the environment's: an object NAME: TEXT. What it does not have is not in it
+ * after a boot either. New reference. */
+json_t *lab_environment_changes(const json_t *environment, const json_t *set);
 
 /* The environment of a cell: its file's, with what its result says was changed after it ('changed'
  * of lab_environment_changes(), or NULL). New reference. */

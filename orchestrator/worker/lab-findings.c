@@ -25,6 +25,7 @@ lab_findings_new(const LabCell *cell)
     found->memory = json_array();
     found->vmstat = json_object();
     found->setup = json_array();
+    found->settings = json_object();
     found->phases = json_array();
     found->facts = json_object();
     return found;
@@ -49,6 +50,7 @@ lab_findings_free(LabFindings *found)
     json_decref(found->memory);
     json_decref(found->vmstat);
     json_decref(found->setup);
+    json_decref(found->settings);
     json_decref(found->environment);
     json_decref(found->phases);
     json_decref(found->facts);

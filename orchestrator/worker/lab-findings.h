@@ -54,6 +54,7 @@ typedef struct {
     json_t *memory;      /* array of [t_ms, available_kB] */
     json_t *vmstat;      /* object NAME: delta */
     json_t *setup;       /* array of {set, ok, error} */
+    json_t *settings;    /* object SETTING: what the guest read back, or null */
     json_t *environment; /* see life-environment.c; NULL: the setup did not end */
     json_t *phases;      /* array of {name, start_ms, duration_ms} */
     json_t *facts;       /* object */

@@ -149,6 +149,7 @@ lab_life_forget_guest(LabLife *life)
     g_clear_pointer(&found->why, g_free);
     g_clear_pointer(&found->pattern_line, g_free);
     json_array_clear(found->setup);
+    json_object_clear(found->settings);
     json_array_clear(found->memory);
     g_clear_pointer(&found->environment, json_decref);
     json_object_del(found->facts, "agent");

@@ -2,8 +2,8 @@
 /*
  * The guest's kernel as it was set up, just before the stressor starts (model/lab-environment.h).
  * A guest that booted for the cell is asked for all of it, which takes a while: the one that
- * becomes a template is asked once, its clones share the file, and only the directories that a
- * cell's settings wrote to are read again. Where a module was loaded, that may be anywhere.
+ * becomes a template is asked once, its clones share the file, and what a cell's settings made of
+ * it was read back when they were set. Where a module was loaded, all is asked for.
  *
  * result.json's "environment" is {"file":"environment.json"|null, "why_not":TEXT|null,
  * "changed":{NAME:TEXT}}: what is not as in the file. That it could not be read is no failure.
@@ -56,15 +56,13 @@ note(LabLife *life, const char *why_not, json_t *changed)
 
 /* Asks; *answer is NULL, with a note of why, where it did not come in time or is a refusal. */
 static LabWait
-ask(LabLife *life, json_t *settings, json_t **answer, GError **error)
+ask(LabLife *life, json_t **answer, GError **error)
 {
     gint64 limit_ms = lab_guest_now_ms(life->guest) + (gint64)(READ_MS * life->time_factor);
     json_t *request = json_pack("{s:s}", "verb", "environment");
     g_autofree char *why = NULL;
     LabWait end;
 
-    if (settings)
-        json_object_set_new(request, "settings", settings);
     *answer = NULL;
     end = lab_life_call(life, request, NULL, 0, limit_ms, answer, error);
     if (end == LAB_WAIT_DEADLINE) {
@@ -87,7 +85,7 @@ read_all(LabLife *life, int dirfd, GError **error)
 {
     json_t *answer;
     g_autoptr(json_t) environment = NULL;
-    LabWait end = ask(life, NULL, &answer, error);
+    LabWait end = ask(life, &answer, error);
 
     if (end != LAB_WAIT_GOT || !answer)
         return end;
@@ -100,33 +98,17 @@ read_all(LabLife *life, int dirfd, GError **error)
     return keep(life, dirfd, environment, error) ? LAB_WAIT_GOT : LAB_WAIT_ERROR;
 }
 
-static void
-add_settings(json_t *array, char **settings)
-{
-    for (; settings && *settings; settings++)
-        json_array_append_new(array, lab_json_text(*settings));
-}
-
 /* What the settings of the cell changed of the template's. */
-static LabWait
-read_again(LabLife *life, GError **error)
+static void
+note_settings(LabLife *life)
 {
+    const json_t *set = life->found->settings;
     g_autoptr(json_t)
-        base = lab_json_read(life->dirfd, LAB_ENVIRONMENT_FILE, LAB_ENVIRONMENT_SCHEMA, NULL);
-    json_t *settings = json_array(), *answer;
-    LabWait end;
+        base = json_object_size(set) > 0
+                   ? lab_json_read(life->dirfd, LAB_ENVIRONMENT_FILE, LAB_ENVIRONMENT_SCHEMA, NULL)
+                   : NULL;
 
-    add_settings(settings, life->cell->setup.sysctl);
-    add_settings(settings, life->cell->setup.sysfs);
-    note(life, NULL, NULL);
-    if (json_array_size(settings) == 0) {
-        json_decref(settings);
-        return LAB_WAIT_GOT;
-    }
-    end = ask(life, settings, &answer, error);
-    if (end == LAB_WAIT_GOT && answer)
-        note(life, NULL, lab_environment_changes(base, lab_json_member(answer, "part")));
-    return end;
+    note(life, NULL, lab_environment_changes(base, set));
 }
 
 LabWait
@@ -137,8 +119,10 @@ lab_life_environment(LabLife *life, GError **error)
 
     if (!loaded && lab_json_bool(life->found->facts, "warm", FALSE) &&
         lab_file_exists(life->dirfd, LAB_ENVIRONMENT_FILE))
-        return read_again(life, error);
-    return read_all(life, life->dirfd, error);
+        note_settings(life);
+    else
+        return read_all(life, life->dirfd, error);
+    return LAB_WAIT_GOT;
 }
 
 LabWait

@@ -172,6 +172,8 @@ set_one(LabLife *life, const char *setting, GError **error)
     if (end != LAB_WAIT_GOT)
         return end;
     lab_life_record(life, setting, answer);
+    if (lab_json_member(answer, "value"))
+        json_object_set(life->found->settings, setting, lab_json_member(answer, "value"));
     if (answer_errno(answer) == ENOENT)
         lacks(life, setting, answer);
     else if (answer_errno(answer) != 0)

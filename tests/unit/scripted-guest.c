@@ -232,20 +232,6 @@ lab_guest_cancel(LabGuest *guest)
     at(guest, 0, LAB_GUEST_EVENT_CANCELLED);
 }
 
-static void
-add_environment(const json_t *message, json_t *answer)
-{
-    gboolean part = lab_json_member(message, "settings") != NULL;
-    const char *text = part ? script.part : script.environment;
-
-    if (part)
-        asked.parts++;
-    else
-        asked.environments++;
-    if (text)
-        json_object_set_new(answer, part ? "part" : "environment", json_loads(text, 0, NULL));
-}
-
 /* The agent's words to verbs of templates and clones, true or as the script has them. */
 static json_t *
 answer_to(const json_t *message, const char *verb, json_int_t id, gint64 now_ms)
@@ -253,8 +239,13 @@ answer_to(const json_t *message, const char *verb, json_int_t id, gint64 now_ms)
     json_t *answer =
         json_pack("{s:I,s:b,s:{s:I}}", "id", id, "ok", 1, "vmstat", "pgfault", (json_int_t)now_ms);
 
-    if (strcmp(verb, "environment") == 0)
-        add_environment(message, answer);
+    if (strcmp(verb, "environment") == 0) {
+        asked.environments++;
+        if (script.environment)
+            json_object_set_new(answer, "environment", json_loads(script.environment, 0, NULL));
+    }
+    if (strcmp(verb, "set") == 0 && script.value)
+        json_object_set_new(answer, "value", json_string(script.value));
     if (strcmp(verb, "template") == 0)
         g_strlcpy(saved_token, lab_json_string(message, "token"), sizeof saved_token);
     if (strcmp(verb, "template") != 0 && strcmp(verb, "clone") != 0)

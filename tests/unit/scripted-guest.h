@@ -29,7 +29,7 @@ typedef struct {
     const char *host_dump_whole;
     gint64 kexec_crash_size;
     const char *environment; /* JSON: what the agent tells of modules and settings; or NULL */
-    const char *part;        /* JSON: and of the settings that it is asked for; or NULL */
+    const char *value;       /* what is read back of a setting; or NULL */
     /* Templates and clones: */
     gboolean has_templates; /* else every cell boots */
     const char *warm_fails; /* one of the steps in test-life-warm.c, or NULL */
@@ -39,9 +39,9 @@ typedef struct {
 typedef struct {
     int nmis, host_dumps, registers, destroyed, sysrqs, console_bytes;
     int starts;
-    int environments, parts; /* how often for all settings, for some */
-    int made, freed;         /* guests */
-    int templates;           /* guests that were to be one */
+    int environments;
+    int made, freed; /* guests */
+    int templates;   /* guests that were to be one */
     int clones;
 } Asked;
 

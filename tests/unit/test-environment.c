@@ -84,19 +84,23 @@ test_bounds(void)
 static void
 test_changes(void)
 {
-    g_autoptr(json_t) base = parse("{\"values\":{\"a\":\"1\",\"b\":\"2\"},\"modules\":{\"m\":1}}");
-    g_autoptr(json_t) part = parse("{\"values\":{\"a\":\"1\",\"b\":\"3\\n\",\"c\":\"4\",\"d\":5}}");
-    g_autoptr(json_t) changed = lab_environment_changes(base, part);
+    g_autoptr(json_t) base = parse(
+        "{\"values\":{\"vm.a\":\"1\",\"vm.b\":\"2\",\"/sys/c\":\"3\",\"vm.d\":\"4\",\"net.x/y\":"
+        "\"0\"},\"modules\":{\"m\":1}}");
+    g_autoptr(json_t) set = parse(
+        "{\"vm.a=1\":\"1\",\"/proc/sys/vm/b=3\":\"3\\n\",\"/sys/c=7\":\"[7] 8\",\"vm/d=5\":null,"
+        "\"vm.none=1\":\"1\",\"net/x.y=1\":\"1\"}");
+    g_autoptr(json_t) changed = lab_environment_changes(base, set);
     g_autoptr(json_t) with = lab_environment_with(base, changed);
     g_autoptr(json_t) same = lab_environment_with(base, NULL);
     g_autoptr(json_t) none = lab_environment_changes(base, NULL);
     g_autofree char *line = lab_json_line(changed);
 
-    g_assert_cmpstr(line, ==, "{\"b\":\"3\",\"c\":\"4\"}");
-    g_assert_cmpstr(lab_json_string(lab_json_member(with, "values"), "b"), ==, "3");
-    g_assert_cmpstr(lab_json_string(lab_json_member(with, "values"), "a"), ==, "1");
+    g_assert_cmpstr(line, ==, "{\"vm.b\":\"3\",\"/sys/c\":\"[7] 8\",\"net.x/y\":\"1\"}");
+    g_assert_cmpstr(lab_json_string(lab_json_member(with, "values"), "vm.b"), ==, "3");
+    g_assert_cmpstr(lab_json_string(lab_json_member(with, "values"), "vm.a"), ==, "1");
     g_assert_nonnull(lab_json_member(lab_json_member(with, "modules"), "m"));
-    g_assert_cmpstr(lab_json_string(lab_json_member(base, "values"), "b"), ==, "2");
+    g_assert_cmpstr(lab_json_string(lab_json_member(base, "values"), "vm.b"), ==, "2");
     g_assert_true(json_equal(same, base));
     g_assert_cmpuint(json_object_size(none), ==, 0);
 }
