@@ -103,25 +103,58 @@ put_row(const LabReport *report, GString *out, const LabComparison *one)
     g_string_append(out, "</td></tr>\n");
 }
 
+/* What a reader has to know first, the worst first. */
+static const LabVerdict told[] = {LAB_VERDICT_REGRESSED, LAB_VERDICT_NEW_CRASH,
+                                  LAB_VERDICT_STILL_DIFFERENT_CRASH, LAB_VERDICT_RATE_CHANGED,
+                                  LAB_VERDICT_FIXED};
+
+/* Above so many sentences a line says how many there are of each verdict. */
+#define TALLY_MIN 12
+
+static void
+put_tally(const LabReport *report, GString *out, LabComparisonKind kind)
+{
+    guint counts[G_N_ELEMENTS(told)] = {0}, all = 0;
+
+    for (guint i = 0; i < report->analysis->comparisons->len; i++) {
+        const LabComparison *one = report->analysis->comparisons->pdata[i];
+
+        for (gsize k = 0; k < G_N_ELEMENTS(told); k++)
+            counts[k] += one->kind == kind && one->verdict == told[k];
+    }
+    for (gsize k = 0; k < G_N_ELEMENTS(told); k++)
+        all += counts[k];
+    if (all <= TALLY_MIN)
+        return;
+    g_string_append(out, "<p class=\"tally\">");
+    for (gsize k = 0; k < G_N_ELEMENTS(told); k++)
+        if (counts[k])
+            lab_html(
+                out,
+                "<span class=\"badge v-%s\"><span aria-hidden=\"true\">%s</span> %u %s</span> ",
+                lab_verdict_name(told[k]), verdict_sign(told[k]), counts[k],
+                lab_verdict_name(told[k]));
+    g_string_append(out, "</p>\n");
+}
+
 /* The sentences that matter, above the table. */
 static void
 put_sentences(const LabReport *report, GString *out, LabComparisonKind kind)
 {
     guint n = 0;
 
-    for (guint i = 0; i < report->analysis->comparisons->len; i++) {
-        const LabComparison *one = report->analysis->comparisons->pdata[i];
+    put_tally(report, out, kind);
+    for (gsize k = 0; k < G_N_ELEMENTS(told); k++)
+        for (guint i = 0; i < report->analysis->comparisons->len; i++) {
+            const LabComparison *one = report->analysis->comparisons->pdata[i];
 
-        if (one->kind != kind ||
-            (one->verdict != LAB_VERDICT_FIXED && one->verdict != LAB_VERDICT_REGRESSED &&
-             one->verdict != LAB_VERDICT_NEW_CRASH && one->verdict != LAB_VERDICT_RATE_CHANGED &&
-             one->verdict != LAB_VERDICT_STILL_DIFFERENT_CRASH))
-            continue;
-        if (n++ == 0)
-            g_string_append(out, "<ul class=\"sentences\">\n");
-        lab_html(out, "<li class=\"v-%s\"><span aria-hidden=\"true\">%s</span> %s</li>\n",
-                 lab_verdict_name(one->verdict), verdict_sign(one->verdict), one->sentence);
-    }
+            if (one->kind != kind || one->verdict != told[k])
+                continue;
+            if (n++ == 0)
+                g_string_append(out, "<ul class=\"sentences\">\n");
+            lab_html(out, "<li class=\"v-%s\"><span aria-hidden=\"true\">%s</span> %s</li>\n",
+                     lab_verdict_name(one->verdict), verdict_sign(one->verdict), one->sentence);
+        }
     if (n)
         g_string_append(out, "</ul>\n");
 }
