@@ -393,6 +393,8 @@ check_environment(Vm *vm)
     g_autoptr(json_t) taken = lab_environment_check(lab_json_member(all->json, "environment"));
     const json_t *values = lab_json_member(taken, "values");
     g_autofree char *swappiness = vm_read(vm, "vm.swappiness");
+    const char *module;
+    json_t *size;
 
     g_assert_nonnull(taken);
     g_test_message("%s: %zu modules, %zu values", release,
@@ -406,7 +408,10 @@ check_environment(Vm *vm)
     g_assert_null(lab_json_member(values, "kernel.osrelease"));
     g_assert_null(lab_json_member(values, "kernel.random.uuid"));
     g_assert_null(lab_json_member(values, "vm.stat_refresh"));
-    g_assert_cmpint(lab_json_int(lab_json_member(taken, "modules"), "virtio_console", 0), >, 4096);
+    /* Which ones are built in differs from kernel to kernel. */
+    g_assert_cmpuint(json_object_size(lab_json_member(taken, "modules")), >, 0);
+    json_object_foreach (lab_json_member(taken, "modules"), module, size)
+        g_assert_cmpint(json_integer_value(size), >, 4096);
 }
 
 static void
