@@ -7,6 +7,7 @@
 #include "lab-bisect.h"
 #include "lab-error.h"
 #include "lab-json.h"
+#include "lab-statistics.h"
 
 const char *
 lab_gate_name(LabGateVerdict verdict)
@@ -213,6 +214,17 @@ hole_why(const LabGroup *group)
     return g_string_free(g_steal_pointer(&text), FALSE);
 }
 
+/* Runs that each side of a passing pair needs until a change in all of them would show. */
+static guint
+runs_to_settle(const LabComparison *comparison, double confidence)
+{
+    guint runs = MIN(comparison->baseline->usable, comparison->candidate->usable);
+
+    while (lab_fisher_exact(0, runs, runs, runs).two_sided > 1 - confidence)
+        runs++;
+    return runs;
+}
+
 /* Runs without a failure: enough of them? */
 static void
 judge_clean(Job *job, const LabGroup *group, const LabComparison *comparison)
@@ -222,12 +234,16 @@ judge_clean(Job *job, const LabGroup *group, const LabComparison *comparison)
 
     if (most > 0 && group->bound > most)
         add(job, LAB_GATE_NOT_ENOUGH, group,
-            "no failure in %u runs leaves up to %s possible; the policy asks for %g %%: %u runs",
-            group->usable, bound, job->policy->max_bad_percent,
+            "no failure in %u run%s leaves up to %s possible; the policy asks for %g %%: %u runs",
+            group->usable, group->usable == 1 ? "" : "s", bound, job->policy->max_bad_percent,
             lab_bisect_repeats(most, job->gate->analysis->confidence));
     else if (most <= 0 && comparison && comparison->verdict == LAB_VERDICT_SAME_PASS &&
-             !comparison->settled)
+             !comparison->settled && comparison->adaptive)
         add(job, LAB_GATE_NOT_ENOUGH, group, "%s", comparison->why);
+    else if (most <= 0 && comparison && comparison->verdict == LAB_VERDICT_SAME_PASS &&
+             !comparison->settled)
+        add(job, LAB_GATE_NOT_ENOUGH, group, "%s; %u runs of each would do", comparison->why,
+            runs_to_settle(comparison, job->gate->analysis->confidence));
     else
         add(job, LAB_GATE_GO, group, "no failure in %u run%s: under %s of runs fail", group->usable,
             group->usable == 1 ? "" : "s", bound);
@@ -330,6 +346,34 @@ has_required(const Job *job, const char *kernel, const char *required)
     return FALSE;
 }
 
+static gboolean
+has_kernel(const Job *job, const char *glob)
+{
+    const GPtrArray *groups = job->gate->analysis->groups;
+    char *globs[] = {(char *)glob, NULL};
+
+    for (guint i = 0; i < groups->len; i++) {
+        const LabGroup *group = groups->pdata[i];
+
+        if (matches_any(globs, group->kernel, group->release))
+            return TRUE;
+    }
+    return FALSE;
+}
+
+/* Kernels that the policy asks about and the run has not. */
+static void
+judge_kernels(Job *job)
+{
+    for (char **glob = job->policy->kernels; *glob; glob++)
+        if (!has_kernel(job, *glob))
+            add(job, LAB_GATE_NOT_ENOUGH, NULL,
+                "the policy judges '%s', and the run has no such kernel", *glob)
+                ->hole = TRUE;
+    if (job->gate->kernels->len == 0 && !job->policy->kernels[0])
+        add(job, LAB_GATE_NOT_ENOUGH, NULL, "the run has no kernel that the policy judges");
+}
+
 /* What the run has no cell for at all. */
 static void
 judge_required(Job *job)
@@ -385,8 +429,7 @@ judge(Job *job, GError **error)
         if (!judge_group(job, group, error))
             return FALSE;
     }
-    if (gate->kernels->len == 0)
-        add(job, LAB_GATE_NOT_ENOUGH, NULL, "the run has no kernel that the policy judges");
+    judge_kernels(job);
     judge_required(job);
     judge_waivers(job);
     g_ptr_array_sort(gate->findings, by_weight);

@@ -21,11 +21,19 @@ static const struct {
      lab_policy_help},
 };
 
+/* "policy" will do for "policy.yaml". */
+static gboolean
+is_file(const char *file, const char *name)
+{
+    return g_str_has_prefix(file, name) &&
+           (file[strlen(name)] == '\0' || strcmp(file + strlen(name), ".yaml") == 0);
+}
+
 static gboolean
 print_file_help(const char *name)
 {
     for (gsize i = 0; i < G_N_ELEMENTS(files); i++) {
-        if (strcmp(files[i].name, name) == 0) {
+        if (is_file(files[i].name, name)) {
             g_autofree char *text = files[i].help();
 
             printf("%s\n\n"
@@ -48,9 +56,9 @@ cmd_help(LabCli *cli, GError **error)
         lab_help_print(NULL, NULL);
         return LAB_EXIT_OK;
     }
-    if (cli->n_args == 1 && print_file_help(cli->args[0]))
-        return LAB_EXIT_OK;
     verb = lab_verb_find(lab_verbs, cli->args[0]);
+    if (!verb && cli->n_args == 1 && print_file_help(cli->args[0]))
+        return LAB_EXIT_OK;
     if (!verb)
         return lab_cli_usage(error, "no verb '%s'", cli->args[0]);
     if (cli->n_args == 1) {

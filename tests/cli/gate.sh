@@ -106,14 +106,27 @@ is "what is skipped can be left out" "$(gate >/dev/null; "$KREGLAB" gate "$run" 
     jq -r '.findings[] | select(.recipe == "gone") | .verdict')" go
 echo 'kernels: ["none*"]' >"$T/policy.yaml"
 is "no kernel to judge: not enough evidence" "$(gate)" 4
+printf 'kernels: ["new*", "none*"]\nbaseline: old\nskipped: ignore\nsame_as_baseline: go\n' >"$T/policy.yaml"
+gate >/dev/null
+has "a kernel that the run has not is a hole" "$T/out" "^  the policy judges 'none\*', and the run has no such kernel$"
+run short/v 2 <<EOL
+old short . $pass
+new short . $pass
+EOL
+echo 'baseline: old' >"$T/policy.yaml"
+is "few passes: not enough evidence" "$(gate)" 4
+has "and how many would be" "$T/out" 'under 78 % of runs fail.*; 4 runs of each would do$'
+printf 'baseline: old\nkernels: [new, none]\nmax_bad_percent: 90\n' >"$T/policy.yaml"
+is "an absent kernel alone keeps from a go" "$(gate)" 4
 
 printf 'confidence: 20\nwaivers:\n  - {signature: xyz, owner: a, reason: b, expires: 2026-02-30}\n' >"$T/policy.yaml"
 is "a policy with mistakes: status 2" "$(gate)" 2
-has "all of them at once" "$T/err" 'policy.yaml:1:13: confidence: '
+has "all of them at once" "$T/err" 'policy.yaml:1:13: confidence: .*from 50 to 99.9999'
 has "with their places" "$T/err" "policy.yaml:3:17: waivers\[0\].signature: 'xyz'"
 printf 'waivers:\n  - {signature: 22222222, owner: a, reason: b, expires: 2026-02-30}\n' >"$T/policy.yaml"
 is "a day that is none: status 2" "$(gate)" 2
 has "in words" "$T/err" "'2026-02-30' is no day of the calendar"
 is "no policy: status 2" "$(status "$KREGLAB" gate "$run")" 2
 is "help explains the keys" "$("$KREGLAB" help policy.yaml | grep -c '^ *\(confidence\|waivers\|expires\)')" 3
+is "so it does without the file's ending" "$("$KREGLAB" help policy)" "$("$KREGLAB" help policy.yaml)"
 finish
