@@ -70,7 +70,7 @@ expected_of(const LabField *field)
     case LAB_FIELD_INT:
         return expected_range(field, "a whole number");
     case LAB_FIELD_DOUBLE:
-        return g_strdup("a number");
+        return expected_range(field, "a number");
     case LAB_FIELD_SIZE:
         return expected_range(field, "a size with its unit, such as 512M or 2G");
     case LAB_FIELD_DURATION:

@@ -168,8 +168,8 @@ static const struct {
     {"name: abc\ngroup:\n  memory: 512\n",
      "f.yaml:3:11: group.memory: '512': expected a size with its unit, such as 512M or 2G, from "
      "1.0 MiB to 1.0 TiB"},
-    {"name: abc\nratio: .nan\n", "f.yaml:2:8: ratio: '.nan': expected a number"},
-    {"name: abc\nratio: inf\n", "f.yaml:2:8: ratio: 'inf': expected a number"},
+    {"name: abc\nratio: .nan\n", "f.yaml:2:8: ratio: '.nan': expected a number, from -10 to 10"},
+    {"name: abc\nratio: inf\n", "f.yaml:2:8: ratio: 'inf': expected a number, from -10 to 10"},
     {"name: abc\ntime: 90\n",
      "f.yaml:2:7: time: '90': expected a time with its unit, such as 500ms, 90s or 10m"},
     {"name: abc\nwords: a\n", "f.yaml:2:8: words: 'a': expected a list of texts"},
