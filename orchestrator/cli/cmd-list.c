@@ -6,6 +6,7 @@
 #include "lab-error.h"
 #include "lab-index.h"
 #include "lab-json.h"
+#include "lab-log.h"
 #include "lab-table.h"
 
 static json_t *
@@ -71,6 +72,8 @@ list_crashes(LabCli *cli, LabIndex *index, GError **error)
         lab_cli_print_json(json_pack("{s:i, s:o}", "schema_version", 1, "cells", array));
         return LAB_EXIT_OK;
     }
+    if (!cells->len)
+        lab_warn("no cell crashed like '%s'", lab_cli_string(cli, "signature"));
     for (guint i = 0; i < cells->len; i++) {
         const LabIndexCell *cell = cells->pdata[i];
         g_autofree char *name = g_strdup_printf("%s/%s", cell->run, cell->id);

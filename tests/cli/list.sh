@@ -25,6 +25,8 @@ crashed=$("$KREGLAB" list --json --signature 'Kernel panic*' | jq -r '.cells[] |
 is "--signature finds the cell of a title" "$(wc -l <<<"$crashed") ${crashed%%/*}" "1 ${ids[1]}"
 k0=$("$KREGLAB" list --json --signature 'Kernel panic*' | jq -r '.cells[0].k0')
 is "and of a K0" "$("$KREGLAB" list --signature "$k0" | awk 'NR > 1 { print $1 }')" "$crashed"
+"$KREGLAB" list --signature v1:0000 >"$T/out" 2>"$T/err"
+has "a search that finds nothing says so" "$T/err" "no cell crashed like 'v1:0000'"
 is "nothing of another" "$("$KREGLAB" list --signature v1:0000 --json | jq -c .cells)" '[]'
 rm -f "$KREGLAB_DATA"/index.sqlite*
 "$KREGLAB" list --json >"$T/after"
