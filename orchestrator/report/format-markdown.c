@@ -88,6 +88,11 @@ put_verdicts(const LabReport *report, GString *out)
         g_string_append_printf(out, "- **%s**: ", lab_verdict_name(one->verdict));
         put_words(out, one->sentence);
         g_string_append_c(out, '\n');
+        if (!strstr(one->sentence, one->why)) {
+            g_string_append(out, "  - ");
+            put_words(out, one->why);
+            g_string_append_c(out, '\n');
+        }
         put_beside(report, out, one);
     }
     if (same)
