@@ -6,6 +6,7 @@
 #include "lab-cli.h"
 #include "lab-error.h"
 #include "lab-json.h"
+#include "lab-report.h"
 
 static const LabOption options[] = {
     {"json", 0, LAB_OPTION_FLAG, NULL, "print JSON"},
@@ -73,129 +74,48 @@ print_json(const LabAnalysis *analysis, const char *rule, json_t *beside)
                                  "comparisons", lab_analysis_to_json(analysis), "beside", beside));
 }
 
-#define MAX_OPTIONS 12 /* of a configuration's differences that text shows */
-#define MAX_VALUES  40 /* of settings' */
-#define MAX_NAMES   12 /* of settings that only one side has */
+#define NAMES_MAX 8 /* of cells that only one run has */
 
-static void
-print_list(const char *what, const json_t *texts)
+static gboolean
+is_one_sided(const LabComparison *one)
 {
-    json_t *text;
-    size_t i;
-
-    json_array_foreach (texts, i, text)
-        lab_cli_print("    %-18s %s\n", what, json_string_value(text));
-}
-
-static void
-print_numbers(const char *what, const json_t *both, const char *unit)
-{
-    gint64 a = lab_json_int(both, "baseline", -1), b = lab_json_int(both, "candidate", -1);
-
-    if (a >= 0 && b >= 0 && a != b)
-        lab_cli_print("    %-18s %" G_GINT64_FORMAT " -> %" G_GINT64_FORMAT " %s\n", what, a, b,
-                      unit);
-}
-
-static void
-print_config(const json_t *config)
-{
-    json_t *one;
-    size_t i;
-
-    json_array_foreach (config, i, one) {
-        if (i == MAX_OPTIONS) {
-            lab_cli_print("    %-18s %zu more options (--json has them)\n",
-                          "config:", json_array_size(config) - i);
-            break;
-        }
-        lab_cli_print("    %-18s %s: %s -> %s%s\n", "config:", lab_json_string(one, "option"),
-                      lab_json_string(one, "baseline"), lab_json_string(one, "candidate"),
-                      lab_json_bool(one, "needed", FALSE) ? " (the recipe needs it)" : "");
-    }
-}
-
-static void
-print_names(const char *what, const json_t *values, const char *side)
-{
-    g_autofree char *names = lab_beside_only_names(values, side, MAX_NAMES);
-
-    if (names)
-        lab_cli_print("    %-18s %s\n", what, names);
-}
-
-/* Numbers that only follow the guest's memory are counted. */
-static void
-print_values(const json_t *values)
-{
-    size_t i, shown = 0, memory = 0;
-    json_t *one;
-
-    json_array_foreach (values, i, one) {
-        g_autofree char *a = lab_beside_value_text(lab_json_member(one, "baseline"));
-        g_autofree char *b = lab_beside_value_text(lab_json_member(one, "candidate"));
-
-        if (lab_beside_is_one_sided(one))
-            continue;
-        if (lab_json_bool(one, "memory", FALSE))
-            memory++;
-        else if (shown++ < MAX_VALUES)
-            lab_cli_print("    %-18s %s: %s -> %s%s\n", "sysctl:", lab_json_string(one, "name"), a,
-                          b, lab_json_bool(one, "needed", FALSE) ? " (the recipe sets it)" : "");
-    }
-    if (shown > MAX_VALUES)
-        lab_cli_print("    %-18s %zu more (--json has them)\n", "sysctl:", shown - MAX_VALUES);
-    print_names("sysctl gone:", values, "baseline");
-    print_names("new sysctl:", values, "candidate");
-    if (memory > 0)
-        lab_cli_print("    %-18s %zu limits that follow the memory moved a little\n",
-                      "sysctl:", memory);
-}
-
-static void
-print_changelog(const json_t *changelog)
-{
-    json_t *one;
-    size_t i;
-
-    if (!json_is_object(changelog))
-        return;
-    lab_cli_print("    %-18s %d entries %s\n",
-                  "changelog:", (int)lab_json_int(changelog, "entries", 0),
-                  lab_json_bool(changelog, "backwards", FALSE) ? "that the candidate lacks"
-                                                               : "that the candidate has more");
-    json_array_foreach (lab_json_member(changelog, "named"), i, one)
-        lab_cli_print("    %-18s %s: %s\n", "  names the stack:", lab_json_string(one, "version"),
-                      lab_json_string(one, "item"));
+    return one->baseline->total == 0 || one->candidate->total == 0;
 }
 
 static void
 print_beside(const json_t *beside)
 {
-    const json_t *cmdline = lab_json_member(beside, "cmdline");
-    const json_t *modules = lab_json_member(beside, "modules");
-    const json_t *warnings = lab_json_member(beside, "warnings");
-    json_t *one;
-    size_t i;
+    g_autoptr(GPtrArray) lines = lab_report_beside_to_lines(beside, FALSE);
 
-    print_config(lab_json_member(beside, "config"));
-    print_list("only before:", lab_json_member(cmdline, "baseline"));
-    print_list("only after:", lab_json_member(cmdline, "candidate"));
-    json_array_foreach (lab_json_member(beside, "settings"), i, one) {
-        const char *a = lab_json_string(one, "baseline"), *b = lab_json_string(one, "candidate");
+    for (guint i = 0; i < lines->len; i++) {
+        const LabReportBesideLine *line = lines->pdata[i];
 
-        lab_cli_print("    %-18s %s: %s -> %s\n", "setting:", lab_json_string(one, "set"),
-                      a ? a : "not set", b ? b : "not set");
+        lab_cli_print("    %-14s%s\n", line->label, line->text);
     }
-    print_list("module gone:", lab_json_member(modules, "baseline"));
-    print_list("new module:", lab_json_member(modules, "candidate"));
-    print_values(lab_json_member(beside, "values"));
-    print_list("warning gone:", lab_json_member(warnings, "baseline"));
-    print_list("new warning:", lab_json_member(warnings, "candidate"));
-    print_numbers("boot:", lab_json_member(beside, "boot_ms"), "ms");
-    print_numbers("free after boot:", lab_json_member(beside, "memory_kb"), "kB");
-    print_changelog(lab_json_member(beside, "changelog"));
-    print_list("not known:", lab_json_member(beside, "missing"));
+}
+
+/* Cells that only one run has, in one line: they say nothing but that. */
+static void
+print_one_sided(const LabAnalysis *analysis, gboolean first)
+{
+    g_autoptr(GString) names = g_string_new(NULL);
+    guint n = 0;
+
+    for (guint i = 0; i < analysis->comparisons->len; i++) {
+        const LabComparison *one = analysis->comparisons->pdata[i];
+        const LabGroup *group = first ? one->baseline : one->candidate;
+
+        if (!is_one_sided(one) || group->total == 0 || n++ >= NAMES_MAX)
+            continue;
+        g_string_append_printf(names, "%s%s/%s on %s", n > 1 ? ", " : "", group->recipe,
+                               group->variant, group->kernel);
+    }
+    if (n > NAMES_MAX)
+        g_string_append_printf(names, " and %u more (--json has them)", n - NAMES_MAX);
+    if (n > 0)
+        lab_cli_print("%-22s only the %s run has %s\n",
+                      lab_verdict_name(LAB_VERDICT_NOT_COMPARABLE), first ? "first" : "second",
+                      names->str);
 }
 
 static void
@@ -208,12 +128,16 @@ print_text(const LabAnalysis *analysis, const char *rule, const json_t *beside)
     for (guint i = 0; i < analysis->comparisons->len; i++) {
         const LabComparison *one = analysis->comparisons->pdata[i];
 
+        if (is_one_sided(one))
+            continue;
         lab_cli_print("%-22s %s\n", lab_verdict_name(one->verdict), one->sentence);
         if (!strstr(one->sentence, one->why))
             lab_cli_print("%-22s %s\n", "", one->why);
         if (beside)
             print_beside(json_array_get(beside, i));
     }
+    print_one_sided(analysis, TRUE);
+    print_one_sided(analysis, FALSE);
     lab_cli_print("(%s)\n", rule);
 }
 

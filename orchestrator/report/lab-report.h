@@ -161,8 +161,10 @@ typedef struct {
 #define LAB_REPORT_BESIDE_LINES 5
 
 /* Without numbers that hardly moved. 'briefly': one line a kind of change,
- * LAB_REPORT_BESIDE_LINES at most; else all, but long lists are cut. GPtrArray of
- * LabReportBesideLine, owned by the caller; empty where there is nothing. */
+ * LAB_REPORT_BESIDE_LINES at most; else all, but long lists are cut. 'beside': of lab_beside(), or
+ * NULL. GPtrArray of LabReportBesideLine, owned by the caller; empty where there is nothing. */
+GPtrArray *lab_report_beside_to_lines(const json_t *beside, gboolean briefly);
+/* Those of lab_report_beside(). */
 GPtrArray *
 lab_report_beside_lines(const LabReport *report, const LabComparison *comparison, gboolean briefly);
 /* lab_analysis_to_json() with "beside" in those that have it. New reference. */

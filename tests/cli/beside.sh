@@ -93,13 +93,13 @@ is "the changelog's entries that name the stack, its top first" \
 is "with the version" "$(of '.changelog.named[0] | [.version, .item]')" \
     '["6.1.2-1","mm: prevent lab_frag_alloc() from corrupting memory"]'
 "$KREGLAB" compare "$run" --beside >"$T/out" || true
-has "for people" "$T/out" '^    config: +CONFIG_KSM: y -> n \(the recipe needs it\)$'
-has "settings" "$T/out" '^    sysctl: +vm\.b: 0 -> 1 \(the recipe sets it\)$'
-has "of which runs had more than one" "$T/out" '^    sysctl: +kernel\.apart: 101 or 102 -> 201 or 202$'
-has "those of one side by name" "$T/out" '^    sysctl gone: +kernel\.gone$'
-has "limits that follow memory are counted" "$T/out" '^    sysctl: +1 limits that follow the memory moved a little$'
-has "modules" "$T/out" '^    new module: +m_new \(OE\)$'
-has "the fix is found as by hand" "$T/out" 'names the stack: +6.1.2-1: mm: prevent lab_frag_alloc\(\)'
+has "for people" "$T/out" '^    config +CONFIG_KSM y → n \(needed\)$'
+has "settings" "$T/out" '^    sysctl +vm\.b 0 → 1 \(set by the recipe\)$'
+has "of which runs had more than one" "$T/out" '^    sysctl +kernel\.apart 101 or 102 → 201 or 202$'
+has "those of one side by name" "$T/out" '^    sysctl gone +kernel\.gone$'
+has "limits that follow memory are counted" "$T/out" '^    sysctl +1 limits that follow the memory moved a little$'
+has "modules" "$T/out" '^    module +\+ m_new \(OE\)$'
+has "the fix is found as by hand" "$T/out" '^    changelog +6.1.2-1: mm: prevent lab_frag_alloc\(\)'
 
 # --- in the reports ---
 "$KREGLAB" report "$run" --format json >"$T/report.json"

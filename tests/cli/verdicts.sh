@@ -36,6 +36,10 @@ for how in kernels runs; do
     is "nothing else is said between $how" "$(wc -l <"$T/$how.said")" "$(wc -l <"$T/planted")"
 done
 
+"$KREGLAB" compare $both $old >"$T/out" 2>&1 || true
+is "what only one run has is one line" \
+    "$(grep -c '^not-comparable  *only the first run has .* on 6.1.0-31-lab.* and [0-9]* more' "$T/out")" 1
+is "and only that" "$(grep -c 'no such cell' "$T/out" || true)" 0
 is "a sentence that needs no statistics" "$(of "$T/kernels.json" fix-of-a-race .why)" \
     "0 of 59 runs: with 95 % confidence under 5 % of runs crash; the baseline crashed in 38 of 40"
 is "what would settle it" "$(of "$T/kernels.json" too-few '[.more_runs > 0, (.why | endswith("would settle it"))]')" \
