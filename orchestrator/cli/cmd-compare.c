@@ -66,12 +66,16 @@ read_beside(const LabCli *cli, LabRun *runs[2], const LabAnalysis *analysis)
 }
 
 static void
-print_json(const LabAnalysis *analysis, const char *rule, json_t *beside)
+print_json(LabRun *runs[2], const LabAnalysis *analysis, const char *rule, json_t *beside)
 {
-    lab_cli_print_json(json_pack("{s:i, s:s, s:f, s:s, s:i, s:o, s:O*}", "schema_version", 1,
-                                 "rule", rule, "confidence", analysis->confidence, "correction",
-                                 "benjamini-hochberg", "tests", (int)analysis->n_tests,
-                                 "comparisons", lab_analysis_to_json(analysis), "beside", beside));
+    json_t *ids = json_array();
+
+    for (int i = 0; i < 2 && runs[i]; i++)
+        json_array_append_new(ids, json_string(lab_run_id(runs[i])));
+    lab_cli_print_json(json_pack(
+        "{s:i, s:o, s:s, s:f, s:s, s:i, s:o, s:O*}", "schema_version", 1, "runs", ids, "rule", rule,
+        "confidence", analysis->confidence, "correction", "benjamini-hochberg", "tests",
+        (int)analysis->n_tests, "comparisons", lab_analysis_to_json(analysis), "beside", beside));
 }
 
 #define NAMES_MAX 8 /* of cells that only one run has */
@@ -158,7 +162,7 @@ cmd_compare(LabCli *cli, GError **error)
     rule = lab_analysis_rule(analysis);
     beside = read_beside(cli, runs, analysis);
     if (lab_cli_flag(cli, "json"))
-        print_json(analysis, rule, beside);
+        print_json(runs, analysis, rule, beside);
     else
         print_text(analysis, rule, beside);
     return lab_analysis_has_regression(analysis) ? LAB_EXIT_UNEXPECTED : LAB_EXIT_OK;

@@ -25,6 +25,7 @@ is "that means one kernel: status 2" "$(status "$KREGLAB" compare -b 6.1 $both)"
 has "else it says which there are" "$T/err" "'6.1' may mean several .*: 6.1.0-30-lab, 6.1.0-31-lab"
 is "two runs: status 1" "$(status "$KREGLAB" compare --json $old $new)" 1
 cp "$T/out" "$T/runs.json"
+is "which are named" "$(jq -c '.runs' "$T/kernels.json" "$T/runs.json" | xargs)" "[$both] [$old,$new]"
 ok "$("$check" compare "$T/kernels.json" "$T/runs.json" >"$T/err" 2>&1; echo $?)" "both fit the schema"
 sed 's/^/#   /' "$T/err"
 for how in kernels runs; do
