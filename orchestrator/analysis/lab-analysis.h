@@ -211,3 +211,5 @@ LabOutcome lab_group_outcome_value(const LabGroup *group);
 char *lab_number_text(double value);
 /* A share: 0.0495 -> "5 %"; g_free. */
 char *lab_share_text(double share);
+/* What a share is under, rounded up so that it is true: 0.4507 -> "46 %"; g_free. */
+char *lab_bound_text(double share);

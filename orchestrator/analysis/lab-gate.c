@@ -230,7 +230,7 @@ static void
 judge_clean(Job *job, const LabGroup *group, const LabComparison *comparison)
 {
     double most = job->policy->max_bad_percent / 100;
-    g_autofree char *bound = lab_share_text(group->bound);
+    g_autofree char *bound = lab_bound_text(group->bound);
 
     if (most > 0 && group->bound > most)
         add(job, LAB_GATE_NOT_ENOUGH, group,

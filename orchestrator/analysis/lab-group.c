@@ -345,3 +345,14 @@ lab_share_text(double share)
         return g_strdup_printf("%.4g %%", percent);
     return g_strdup_printf("%.0f %%", percent);
 }
+
+char *
+lab_bound_text(double share)
+{
+    double percent = share * 100;
+    double step = percent > 99 ? 0.01 : 1;
+
+    if (percent > 0 && percent < 1)
+        step = pow(10, floor(log10(percent)) - 1);
+    return lab_share_text(MAX(ceil(percent / step - 1e-9), 0) * step / 100);
+}

@@ -60,8 +60,7 @@ append_counts(GString *text, const LabComparison *one, double confidence)
     const char *word = bad_word(one);
 
     if (b->bad == 0) {
-        double percent = b->bound * 100;
-        g_autofree char *bound = lab_share_text(percent > 1 ? ceil(percent) / 100 : b->bound);
+        g_autofree char *bound = lab_bound_text(b->bound);
 
         g_string_append_printf(text, "0 of %u runs: with %g %% confidence under %s of runs %s",
                                b->usable, confidence * 100, bound, word);

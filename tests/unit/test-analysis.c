@@ -623,10 +623,40 @@ test_empty(void)
     g_assert_cmpuint(analysis->comparisons->len, ==, 0);
 }
 
+/* "under 45 %" of a share that may be 45.07 % would be wrong. */
+static void
+test_bounds(void)
+{
+    static const struct {
+        double share;
+        const char *text, *under;
+    } bounds[] = {
+        {0.4507, "45 %", "46 %"},
+        {0.46, "46 %", "46 %"},
+        {0.05, "5 %", "5 %"},
+        {0.0495, "5 %", "5 %"},
+        {0.00741, "0.74 %", "0.75 %"},
+        {0.0074, "0.74 %", "0.74 %"},
+        {0.99951, "99.95 %", "99.96 %"},
+        {0, "0 %", "0 %"},
+        {0.0000299, "0.003 %", "0.003 %"},
+        {1, "100 %", "100 %"},
+    };
+
+    for (guint i = 0; i < G_N_ELEMENTS(bounds); i++) {
+        g_autofree char *text = lab_share_text(bounds[i].share);
+        g_autofree char *under = lab_bound_text(bounds[i].share);
+
+        g_assert_cmpstr(text, ==, bounds[i].text);
+        g_assert_cmpstr(under, ==, bounds[i].under);
+    }
+}
+
 int
 main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
+    g_test_add_func("/analysis/bounds", test_bounds);
     g_test_add_func("/analysis/verdicts", test_verdicts);
     g_test_add_func("/analysis/baseline-variant", test_baseline_variant);
     g_test_add_func("/analysis/kernels", test_kernels);
