@@ -128,7 +128,7 @@ check_lab(Search *search, guint kernel, GError **error)
         if (!other->lab_failed || other->nothing_in_a_row == 0)
             break;
         g_clear_pointer(&other->dropped, g_free);
-        g_ptr_array_remove_index(bisection->steps, i);
+        lab_bisection_drop_step(bisection, i);
     }
     lab_bisection_save(bisection, NULL);
     return FALSE;

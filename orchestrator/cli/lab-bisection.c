@@ -107,6 +107,12 @@ lab_bisection_add_step(LabBisection *bisection, const char *run, int kernel)
     g_ptr_array_add(bisection->steps, step);
 }
 
+void
+lab_bisection_drop_step(LabBisection *bisection, guint step)
+{
+    lab_schema_free(&step_table, g_ptr_array_remove_index(bisection->steps, step));
+}
+
 gboolean
 lab_bisection_save(const LabBisection *bisection, GError **error)
 {

@@ -77,6 +77,7 @@ void lab_bisection_begin(LabBisection *bisection);
 gboolean lab_bisection_take_run(LabBisection *bisection, const LabBisectionStep *step, LabRun *run,
                                 GError **error);
 void lab_bisection_add_step(LabBisection *bisection, const char *run, int kernel);
+void lab_bisection_drop_step(LabBisection *bisection, guint step); /* by its place */
 void lab_bisection_drop(LabBisection *bisection, guint kernel, const char *why);
 
 /* The row of kernels from 'good' to 'bad' (ids, releases, unique prefixes), in version order: of

@@ -193,8 +193,10 @@ lab_crash_frame_parse_arm(const char *text, LabCrashFrame **caller)
         return NULL;
     if (!(after = skip_offset(end))) /* "(f+0x0/0x8) from" up to 3.12 */
         after = end;
-    if (g_str_has_prefix(after, " ["))
-        after += strcspn(after, "]") + 1;
+    if (g_str_has_prefix(after, " [")) {
+        after += strcspn(after, "]");
+        after += *after == ']';
+    }
     after += *after == ')';
     if (!g_str_has_prefix(after, " from "))
         return NULL;

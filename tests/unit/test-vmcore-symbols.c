@@ -15,6 +15,15 @@
 static const char *const wanted[] = {"_stext", "fn_700", "long", "runqueues", "twin_b", NULL};
 static char long_name[301]; /* longer than one byte of length can say */
 
+/* Lives as long as the test: several cores have it. */
+static const char *
+made_name(guint i)
+{
+    g_autofree char *name = g_strdup_printf("__fn_sys_do_%u", i);
+
+    return g_intern_string(name);
+}
+
 /* Symbols in order: a per-CPU one, _stext, twins at one address, and many functions. */
 static FakeSymbol *
 make_symbols(gboolean per_cpu, guint count)
@@ -29,8 +38,7 @@ make_symbols(gboolean per_cpu, guint count)
     symbols[n++] = (FakeSymbol){'T', "twin_a", TEXT + 0x10};
     symbols[n++] = (FakeSymbol){'t', "twin_b", TEXT + 0x10};
     for (guint i = n; i < count - 1; i++)
-        symbols[i] = (FakeSymbol){'t', g_intern_string(g_strdup_printf("__fn_sys_do_%u", i)),
-                                  TEXT + 0x100 * (guint64)i};
+        symbols[i] = (FakeSymbol){'t', made_name(i), TEXT + 0x100 * (guint64)i};
     symbols[700].name = "fn_700";
     symbols[count - 1] = (FakeSymbol){'t', long_name, TEXT + 0x100000};
     return symbols;
