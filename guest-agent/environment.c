@@ -2,7 +2,8 @@
 /*
  * The kernel as it is set up: loaded modules, /proc/sys, and settings of /sys. Only what can be
  * read without a wait and without an effect: no file that cannot be read by its mode, no link, no
- * other file system (a mount point may be an automounter's), nothing of volatile[]. All is bounded.
+ * other file system (a mount point may be an automounter's), nothing of volatile_paths[]. All is
+ * bounded.
  */
 #include "agent.h"
 
