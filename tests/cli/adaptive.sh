@@ -6,15 +6,7 @@ set -eu
 . "${SOURCE_ROOT:?}/tests/cli/tap.sh"
 
 known_kernel 6.1.0-1-test 6.1.0-2-test 6.1.0-3-test
-mkdir "$T/mine"
-cat >"$T/mine/recipe.yaml" <<YAML
-summary: a recipe of the test
-stressor:
-  builtin: "true"
-variants:
-  - name: plain
-    baseline: true
-YAML
+plain_recipe
 cat >"$T/matrix.yaml" <<YAML
 kernels: ["6.1*"]
 recipes: ["$T/mine"]

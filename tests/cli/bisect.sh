@@ -7,7 +7,7 @@ set -eu
 
 for n in 02 03 04 05 06 07 08 09 10 11 12 13; do known_kernel "6.1.0-$n-cloud-amd64"; done
 known_kernel 6.1.0-08-amd64
-plain_recipe
+two_variants
 from9='6.1.0-09*=fail;6.1.0-1*=fail'
 bisect() {
     "$KREGLAB" bisect --good 6.1.0-02 --bad 6.1.0-13 --recipe "$T/mine" -n 2 -j 2 "$@"

@@ -7,7 +7,7 @@ set -eu
 . "${SOURCE_ROOT:?}/tests/cli/tap.sh"
 
 for n in $(seq 10); do known_kernel "6.1.0-$n-test"; done
-plain_recipe
+two_variants
 
 # measure COMMAND…: its processor time in ms and its largest resident set in kB go to $T/cost.
 measure() {

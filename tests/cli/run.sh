@@ -6,7 +6,7 @@ set -eu
 . "${SOURCE_ROOT:?}/tests/cli/tap.sh"
 
 known_kernel 5.10.0-1-test 6.1.0-2-test
-plain_recipe
+two_variants
 cat >"$T/matrix.yaml" <<YAML
 kernels: ["5.10*", "6.1*"]
 recipes: ["$T/mine"]

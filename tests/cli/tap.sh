@@ -78,7 +78,7 @@ known_kernel() {
     done
 }
 
-# plain_recipe: a recipe with the variants plain and other, in $T/mine.
+# plain_recipe: a recipe with the variant plain, in $T/mine; two_variants: one with other, too.
 plain_recipe() {
     mkdir "$T/mine"
     cat >"$T/mine/recipe.yaml" <<YAML
@@ -88,6 +88,12 @@ stressor:
 variants:
   - name: plain
     baseline: true
+YAML
+}
+
+two_variants() {
+    plain_recipe
+    cat >>"$T/mine/recipe.yaml" <<YAML
   - name: other
     sysctl: ["vm.swappiness=1"]
 YAML
