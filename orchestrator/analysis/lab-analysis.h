@@ -132,11 +132,12 @@ typedef struct {
                          * have shown */
     LabVerdict leaning; /* of an inconclusive one: what it would be if more runs went the same way;
                          * INCONCLUSIVE: nothing */
-    guint more_runs;   /* of each side that would settle the leaning; 0: none, or nobody can tell */
-    gboolean worse;    /* regressed, more often bad, or a new crash; settled */
-    gboolean adaptive; /* a side's runs ended when their results sufficed: 'pairs' and 'sooner'
-                        * are the tests, and fisher and log_rank would be none */
-    LabFisher fisher;  /* of bad runs */
+    guint more_runs; /* of each side that would settle it (the leaning, or that both pass); 0: none,
+                        or nobody can tell */
+    gboolean worse;  /* regressed, more often bad, or a new crash; settled */
+    gboolean adaptive;   /* a side's runs ended when their results sufficed: 'pairs' and 'sooner'
+                          * are the tests, and fisher and log_rank would be none */
+    LabFisher fisher;    /* of bad runs */
     LabLogRank log_rank; /* of times to crash; p is NAN: not tested */
     LabSequential pairs; /* of bad runs, in turn */
     LabSigns sooner;     /* pairs of runs of which one side's crashed sooner */

@@ -7,7 +7,6 @@
 #include "lab-bisect.h"
 #include "lab-error.h"
 #include "lab-json.h"
-#include "lab-statistics.h"
 
 const char *
 lab_gate_name(LabGateVerdict verdict)
@@ -214,17 +213,6 @@ hole_why(const LabGroup *group)
     return g_string_free(g_steal_pointer(&text), FALSE);
 }
 
-/* Runs that each side of a passing pair needs until a change in all of them would show. */
-static guint
-runs_to_settle(const LabComparison *comparison, double confidence)
-{
-    guint runs = MIN(comparison->baseline->usable, comparison->candidate->usable);
-
-    while (lab_fisher_exact(0, runs, runs, runs).two_sided > 1 - confidence)
-        runs++;
-    return runs;
-}
-
 /* Runs without a failure: enough of them? */
 static void
 judge_clean(Job *job, const LabGroup *group, const LabComparison *comparison)
@@ -238,12 +226,9 @@ judge_clean(Job *job, const LabGroup *group, const LabComparison *comparison)
             group->usable, group->usable == 1 ? "" : "s", bound, job->policy->max_bad_percent,
             lab_bisect_repeats(most, job->gate->analysis->confidence));
     else if (most <= 0 && comparison && comparison->verdict == LAB_VERDICT_SAME_PASS &&
-             !comparison->settled && comparison->adaptive)
-        add(job, LAB_GATE_NOT_ENOUGH, group, "%s", comparison->why);
-    else if (most <= 0 && comparison && comparison->verdict == LAB_VERDICT_SAME_PASS &&
              !comparison->settled)
-        add(job, LAB_GATE_NOT_ENOUGH, group, "%s; %u runs of each would do", comparison->why,
-            runs_to_settle(comparison, job->gate->analysis->confidence));
+        add(job, LAB_GATE_NOT_ENOUGH, group, "%s; %u more runs of each would do", comparison->why,
+            comparison->more_runs);
     else
         add(job, LAB_GATE_GO, group, "no failure in %u run%s: under %s of runs fail", group->usable,
             group->usable == 1 ? "" : "s", bound);

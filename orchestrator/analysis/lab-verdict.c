@@ -126,6 +126,26 @@ judge_one_bad(LabComparison *comparison, gboolean changed, double alpha)
     return LAB_VERDICT_INCONCLUSIVE;
 }
 
+/* Two sides that pass: would a change in all further runs have shown after 'more' of each? */
+static gboolean
+would_show(const LabComparison *comparison, guint more, double alpha)
+{
+    guint a = comparison->baseline->usable + more, b = comparison->candidate->usable + more;
+
+    return comparison->adaptive
+               ? lab_comparison_all_bad_would_show(comparison->pairs.pairs + more, alpha)
+               : lab_fisher_exact(0, a, b, b).two_sided <= alpha;
+}
+
+static LabVerdict
+judge_passing(LabComparison *comparison, double alpha)
+{
+    comparison->settled = would_show(comparison, 0, alpha);
+    while (!would_show(comparison, comparison->more_runs, alpha))
+        comparison->more_runs++;
+    return LAB_VERDICT_SAME_PASS;
+}
+
 static LabVerdict
 judge(LabComparison *comparison, double alpha)
 {
@@ -141,11 +161,7 @@ judge(LabComparison *comparison, double alpha)
         return judge_both_bad(comparison, changed, alpha);
     if (a->bad || b->bad)
         return judge_one_bad(comparison, changed, alpha);
-    comparison->settled = comparison->adaptive
-                              ? lab_comparison_all_bad_would_show(comparison->pairs.pairs, alpha)
-                              : lab_fisher_exact(0, a->usable, b->usable, b->usable).two_sided <=
-                                    alpha;
-    return LAB_VERDICT_SAME_PASS;
+    return judge_passing(comparison, alpha);
 }
 
 void

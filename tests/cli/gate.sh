@@ -115,7 +115,7 @@ new short . $pass
 EOL
 echo 'baseline: old' >"$T/policy.yaml"
 is "few passes: not enough evidence" "$(gate)" 4
-has "and how many would be" "$T/out" 'under 78 % of runs fail.*; 4 runs of each would do$'
+has "and how many would be" "$T/out" 'under 78 % of runs fail.*; 2 more runs of each would do$'
 printf 'baseline: old\nkernels: [new, none]\nmax_bad_percent: 90\n' >"$T/policy.yaml"
 is "an absent kernel alone keeps from a go" "$(gate)" 4
 

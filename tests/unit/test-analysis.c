@@ -102,7 +102,9 @@ typedef struct {
 } Row;
 
 static const Row rows[] = {
-    {"P", "P", LAB_VERDICT_SAME_PASS, "0 of 1 runs: with 95 % confidence under 95 % of runs fail"},
+    {"P", "P", LAB_VERDICT_SAME_PASS, "0 of 1 runs: with 95 % confidence under 95 % of runs fail",
+     .more_runs = 3},
+    {"PPPP", "PPPP", LAB_VERDICT_SAME_PASS, "0 of 4 runs"},
     /* four of four against none of four is the least that is no chance at 95 % */
     {"HHHH", "PPPP", LAB_VERDICT_FIXED,
      "0 of 4 runs: with 95 % confidence under 53 % of runs crash; the baseline crashed in 4 of 4"},
