@@ -221,10 +221,35 @@ lab_scheduler_cell_ended(LabScheduler *scheduler, const LabSlot *slot, int statu
         put_in_index(scheduler, cell, g_steal_pointer(&brief));
 }
 
-/* A cell of an earlier session: done, or to be run. */
+/* A parent that died, or a full disk, may have left the cell out of the index; a reindex may have
+ * put in what did not stand. */
+static void
+index_taken_up_cell(LabScheduler *scheduler, GHashTable *rows, const LabRunCell *cell,
+                    LabBrief *brief)
+{
+    const LabIndexRow *row = rows ? g_hash_table_lookup(rows, cell->id) : NULL;
+
+    if (rows && !lab_index_row_tells(row, cell, brief))
+        put_in_index(scheduler, cell, brief);
+    else
+        lab_brief_free(brief);
+}
+
+static void
+forget_in_index(LabScheduler *scheduler, GHashTable *rows, const LabRunCell *cell)
+{
+    g_autoptr(GError) error = NULL;
+
+    if (rows && g_hash_table_contains(rows, cell->id) &&
+        !lab_index_forget_cell(scheduler->index, scheduler->run, cell, &error))
+        lab_scheduler_tell(scheduler,
+                           (LabRunEvent){.kind = LAB_RUN_WARNING, .text = error->message});
+}
+
+/* A cell of an earlier session: done, or to be run. 'rows': what the index has of it, or NULL. */
 static gboolean
 take_up_cell(LabScheduler *scheduler, const LabRunCell *cell, const LabJournalCell *known,
-             gboolean started, GError **error)
+             gboolean started, GHashTable *rows, GError **error)
 {
     g_autoptr(LabBrief) brief = started ? lab_run_read_brief(scheduler->run, cell)
                                         : lab_brief_new();
@@ -246,6 +271,7 @@ take_up_cell(LabScheduler *scheduler, const LabRunCell *cell, const LabJournalCe
         if (known)
             scheduler->suspects[cell->index] =
                 (guint8)MIN(known->suspect + (brief->suspect && known->pid != 0), 255);
+        forget_in_index(scheduler, rows, cell);
         lab_queue_add(scheduler->queue, cell);
         return TRUE;
     }
@@ -262,8 +288,7 @@ take_up_cell(LabScheduler *scheduler, const LabRunCell *cell, const LabJournalCe
             return FALSE;
     }
     take_result(scheduler, cell, brief);
-    if (!known || open)
-        put_in_index(scheduler, cell, g_steal_pointer(&brief));
+    index_taken_up_cell(scheduler, rows, cell, g_steal_pointer(&brief));
     return TRUE;
 }
 
@@ -297,20 +322,6 @@ clean_first(LabScheduler *scheduler)
     lab_scheduler_tell(scheduler, (LabRunEvent){.kind = LAB_RUN_WARNING, .text = error->message});
 }
 
-/* A parent that died, or a full disk, may have left cells out. */
-static void
-bring_index_up_to_date(LabScheduler *scheduler)
-{
-    g_autoptr(GError) error = NULL;
-    int known = scheduler->index ? lab_index_count(scheduler->index, scheduler->run, &error) : 0;
-
-    if (scheduler->index && !error && known < (int)scheduler->summary.done)
-        lab_index_put_results(scheduler->index, scheduler->run, &error);
-    if (error)
-        lab_scheduler_tell(scheduler,
-                           (LabRunEvent){.kind = LAB_RUN_WARNING, .text = error->message});
-}
-
 void
 lab_scheduler_index_run(LabScheduler *scheduler, guint spared)
 {
@@ -322,11 +333,41 @@ lab_scheduler_index_run(LabScheduler *scheduler, guint spared)
                            (LabRunEvent){.kind = LAB_RUN_WARNING, .text = error->message});
 }
 
+/* NULL without an index. */
+static GHashTable *
+indexed_cells(LabScheduler *scheduler)
+{
+    g_autoptr(GError) error = NULL;
+    GHashTable *rows = scheduler->index ? lab_index_rows(scheduler->index, scheduler->run, &error)
+                                        : NULL;
+
+    if (error)
+        lab_scheduler_tell(scheduler,
+                           (LabRunEvent){.kind = LAB_RUN_WARNING, .text = error->message});
+    return rows;
+}
+
+static gboolean
+take_up_cells(LabScheduler *scheduler, GHashTable *journal, GError **error)
+{
+    g_autoptr(GHashTable) started = lab_run_started(scheduler->run);
+    g_autoptr(GHashTable) rows = indexed_cells(scheduler);
+
+    for (guint i = 0; i < scheduler->cells->len; i++) {
+        const LabRunCell *cell = scheduler->cells->pdata[i];
+
+        if (!take_up_cell(scheduler, cell, g_hash_table_lookup(journal, cell->id),
+                          g_hash_table_contains(started, cell->id), rows, error))
+            return FALSE;
+    }
+    lab_scheduler_flush_index(scheduler, TRUE);
+    return TRUE;
+}
+
 gboolean
 lab_scheduler_take_up(LabScheduler *scheduler, GError **error)
 {
     g_autoptr(GHashTable) journal = lab_journal_read(scheduler->run, error);
-    g_autoptr(GHashTable) started = lab_run_started(scheduler->run);
 
     if (!journal)
         return FALSE;
@@ -349,16 +390,7 @@ lab_scheduler_take_up(LabScheduler *scheduler, GError **error)
         return FALSE;
     lab_scheduler_index_run(scheduler, 0);
     clean_first(scheduler);
-    for (guint i = 0; i < scheduler->cells->len; i++) {
-        const LabRunCell *cell = scheduler->cells->pdata[i];
-
-        if (!take_up_cell(scheduler, cell, g_hash_table_lookup(journal, cell->id),
-                          g_hash_table_contains(started, cell->id), error))
-            return FALSE;
-    }
-    lab_scheduler_flush_index(scheduler, TRUE);
-    bring_index_up_to_date(scheduler);
-    return TRUE;
+    return take_up_cells(scheduler, journal, error);
 }
 
 static char **

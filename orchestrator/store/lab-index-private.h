@@ -18,3 +18,7 @@ sqlite3_stmt *lab_index_prepare(LabIndex *index, const char *sql, GError **error
 void lab_index_bind_text(sqlite3_stmt *statement, int column, const char *text);
 /* "" for NULL; g_free. */
 char *lab_index_column_text(sqlite3_stmt *statement, int column);
+/* Steps and finalizes a statement that writes. */
+gboolean lab_index_finish(LabIndex *index, sqlite3_stmt *statement, GError **error);
+/* What stands in duration_ms; 0: not for estimates. */
+gint64 lab_index_duration(const LabRunCell *cell, const LabBrief *brief);

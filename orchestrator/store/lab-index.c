@@ -165,8 +165,8 @@ lab_index_bind_text(sqlite3_stmt *statement, int column, const char *text)
     sqlite3_bind_text(statement, column, valid, -1, SQLITE_TRANSIENT);
 }
 
-static gboolean
-finish(LabIndex *index, sqlite3_stmt *statement, GError **error)
+gboolean
+lab_index_finish(LabIndex *index, sqlite3_stmt *statement, GError **error)
 {
     int code = sqlite3_step(statement);
 
@@ -188,7 +188,7 @@ lab_index_put_run(LabIndex *index, const LabRun *run, guint n_cells, GError **er
     lab_index_bind_text(statement, 2, lab_run_title(run));
     lab_index_bind_text(statement, 3, lab_run_created(run));
     sqlite3_bind_int(statement, 4, (int)n_cells);
-    return finish(index, statement, error);
+    return lab_index_finish(index, statement, error);
 }
 
 static gboolean
@@ -201,7 +201,13 @@ put_template(LabIndex *index, const LabRunCell *cell, const char *key, GError **
         return FALSE;
     lab_index_bind_text(statement, 1, cell->share);
     lab_index_bind_text(statement, 2, key);
-    return finish(index, statement, error);
+    return lab_index_finish(index, statement, error);
+}
+
+gint64
+lab_index_duration(const LabRunCell *cell, const LabBrief *brief)
+{
+    return cell->replay ? 0 : brief->duration_ms;
 }
 
 gboolean
@@ -228,9 +234,8 @@ lab_index_put_cell(LabIndex *index, const LabRun *run, const LabRunCell *cell,
     sqlite3_bind_int(statement, 10, lab_brief_is_unexpected(brief));
     lab_index_bind_text(statement, 11, brief->title);
     lab_index_bind_text(statement, 12, brief->k0);
-    /* 0: not for estimates. */
-    sqlite3_bind_int64(statement, 13, cell->replay ? 0 : brief->duration_ms);
-    return finish(index, statement, error) &&
+    sqlite3_bind_int64(statement, 13, lab_index_duration(cell, brief));
+    return lab_index_finish(index, statement, error) &&
            (!brief->template || put_template(index, cell, brief->template, error));
 }
 
@@ -313,28 +318,10 @@ lab_index_forget(LabIndex *index, const char *run, GError **error)
         if (!statement)
             return FALSE;
         lab_index_bind_text(statement, 1, run);
-        if (!finish(index, statement, error))
+        if (!lab_index_finish(index, statement, error))
             return FALSE;
     }
     return TRUE;
-}
-
-int
-lab_index_count(LabIndex *index, const LabRun *run, GError **error)
-{
-    sqlite3_stmt *statement =
-        lab_index_prepare(index, "SELECT count(*) FROM cells WHERE run = ?", error);
-    int count = -1;
-
-    if (!statement)
-        return -1;
-    lab_index_bind_text(statement, 1, lab_run_id(run));
-    if (sqlite3_step(statement) == SQLITE_ROW)
-        count = sqlite3_column_int(statement, 0);
-    else
-        lab_index_set_error(index, "reading", error);
-    sqlite3_finalize(statement);
-    return count;
 }
 
 /* Puts every run directory in; one that does not open is warned of and left out. */

@@ -42,8 +42,15 @@ gboolean lab_index_forget(LabIndex *index, const char *run, GError **error);
 /* Reads all results of a run and puts them in, in one transaction. */
 gboolean lab_index_put_results(LabIndex *index, LabRun *run, GError **error);
 
-/* Cells of the run that are in it; -1 and error when it cannot be read. */
-int lab_index_count(LabIndex *index, const LabRun *run, GError **error);
+/* What it says of the run's cells: cell id -> LabIndexRow. Owned by the caller; NULL and error when
+ * it cannot be read. */
+typedef struct LabIndexRow LabIndexRow;
+GHashTable *lab_index_rows(LabIndex *index, const LabRun *run, GError **error);
+/* Whether that is what lab_index_put_cell() would put in. 'row' may be NULL: FALSE. */
+gboolean lab_index_row_tells(const LabIndexRow *row, const LabRunCell *cell, const LabBrief *brief);
+/* Takes a cell out whose result no longer stands. */
+gboolean
+lab_index_forget_cell(LabIndex *index, const LabRun *run, const LabRunCell *cell, GError **error);
 
 /* Runs, newest first, those not yet indexed included. GPtrArray of LabIndexRun. */
 GPtrArray *lab_index_list(LabIndex *index, GError **error);

@@ -45,6 +45,21 @@ is "no worker: status 3" \
     "$(KREGLAB_WORKER=/nonexistent status "$KREGLAB" resume "$(make_run 6.1 a 1)")" 3
 has "with the cause" "$T/err" "worker '/nonexistent'"
 
+# The index of a parent that was killed: one cell too few, and one whose result did not stand.
+run=$(make_run 6.1 true 4)
+"$KREGLAB" resume "$run" >"$T/out" 2>"$T/err"
+cells=("$KREGLAB_DATA/runs/$run/cells/"*)
+python3 - "$KREGLAB_DATA/index.sqlite" "$run" "$(basename "${cells[0]}")" <<'EOF'
+import sqlite3, sys
+with sqlite3.connect(sys.argv[1]) as index:
+    index.execute("DELETE FROM cells WHERE run = ? AND id = ?", sys.argv[2:])
+EOF
+mv "${cells[1]}" "$T/"
+is "list lacks one" "$("$KREGLAB" list --json | jq -c '.runs[0] | [.done, .state]')" '[3,"stopped"]'
+is "and resume brings it up to date" "$(status "$KREGLAB" resume "$run")" 0
+is "with what it runs again" "$("$KREGLAB" list --json | jq -c '.runs[0] | [.done, .state]')" \
+    '[4,"done"]'
+
 # What the host's load may have made is run once more, and marked when it stays so.
 run=$(make_run 6.1 odd 3)
 is "a suspect hang that stays: status 1" \
