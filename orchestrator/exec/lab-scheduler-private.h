@@ -87,12 +87,19 @@ void lab_scheduler_flush_index(LabScheduler *scheduler, gboolean all);
 
 /* lab-scheduler-done.c: what follows the end of a worker. */
 void lab_scheduler_cell_ended(LabScheduler *scheduler, const LabSlot *slot, int status);
+/* Counts a result that stands. */
+void
+lab_scheduler_take_result(LabScheduler *scheduler, const LabRunCell *cell, const LabBrief *brief);
+/* Collects it for the index. Takes the brief. */
+void lab_scheduler_put_in_index(LabScheduler *scheduler, const LabRunCell *cell, LabBrief *brief);
 /* Throws the cell's dump away where the policy says so. */
 void lab_scheduler_apply_dump_policy(LabScheduler *scheduler, const LabRunCell *cell,
                                      const LabBrief *brief);
 /* The run's row of the index; 'spared': cells that it does without. */
 void lab_scheduler_index_run(LabScheduler *scheduler, guint spared);
-/* Takes up what earlier parents did: results, tries, dumps, workers that still live. */
-gboolean lab_scheduler_take_up(LabScheduler *scheduler, GError **error);
 /* Starts `kreglab-worker clean` in the background; made-again cells wait for it. */
 void lab_scheduler_clean_soon(LabScheduler *scheduler);
+
+/* lab-scheduler-take-up.c: takes up what earlier parents did: results, tries, dumps, workers that
+ * still live. */
+gboolean lab_scheduler_take_up(LabScheduler *scheduler, GError **error);
