@@ -13,7 +13,8 @@ static const char *const formats[] = {"text",  "html", "json",  "markdown",
 
 static const LabOption options[] = {
     {"format", 'f', LAB_OPTION_STRING, "FORMAT",
-     "how to print it (default: text, or as the end of --output's FILE says)", .choices = formats},
+     "how to print it (default: as the end of --output's FILE says; else text)",
+     .choices = formats},
     {"output", 'o', LAB_OPTION_STRING, "FILE", "write FILE instead of stdout",
      .hint = LAB_HINT_FILE},
     {"baseline", 'b', LAB_OPTION_STRING, "KERNEL",
@@ -23,21 +24,42 @@ static const LabOption options[] = {
     {NULL},
 };
 
-static const LabReportFormat *
-choose_format(const char *format, const char *output)
+/* The ends of files that stand for a format: ".html, .json, …". g_free. */
+static char *
+known_ends(void)
 {
+    g_autoptr(GString) text = g_string_new(NULL);
+
+    for (const LabReportFormat *const *one = lab_report_formats; *one; one++)
+        g_string_append_printf(text, "%s.%s", text->len ? ", " : "", (*one)->extension);
+    return g_string_free(g_steal_pointer(&text), FALSE);
+}
+
+/* The format that the end of the file's name stands for; text for stdout and for a name without a
+ * dot. */
+static const LabReportFormat *
+format_of_file(const char *output, GError **error)
+{
+    g_autofree char *base = output ? g_path_get_basename(output) : NULL;
+    g_autofree char *known = NULL;
     const LabReportFormat *found = NULL;
 
-    if (format)
-        return lab_report_format_find(format);
+    if (!base || !strchr(base, '.'))
+        return lab_report_format_find("text");
     /* "x.kcidb.json" ends in ".json", too: the longest end counts. */
-    for (const LabReportFormat *const *one = lab_report_formats; output && *one; one++) {
+    for (const LabReportFormat *const *one = lab_report_formats; *one; one++) {
         g_autofree char *end = g_strconcat(".", (*one)->extension, NULL);
 
-        if (g_str_has_suffix(output, end) && (!found || strlen(end) > strlen(found->extension) + 1))
+        if (g_str_has_suffix(base, end) && (!found || strlen(end) > strlen(found->extension) + 1))
             found = *one;
     }
-    return found ? found : lab_report_format_find("text");
+    known = known_ends();
+    if (!found)
+        lab_cli_usage(error,
+                      "'%s': no format goes by that end: name the file with one of %s, or "
+                      "give --format",
+                      output, known);
+    return found;
 }
 
 /* A report that does not lie in the run directory names the evidence by its full path. */
@@ -85,8 +107,10 @@ static int
 cmd_report(LabCli *cli, GError **error)
 {
     const char *output = lab_cli_string(cli, "output");
-    const LabReportFormat *format = choose_format(lab_cli_string(cli, "format"), output);
-    g_autoptr(LabRun) run = lab_run_open(cli->paths->data, cli->args[0], error);
+    const char *name = lab_cli_string(cli, "format");
+    const LabReportFormat *format = name ? lab_report_format_find(name)
+                                         : format_of_file(output, error);
+    g_autoptr(LabRun) run = format ? lab_run_open(cli->paths->data, cli->args[0], error) : NULL;
     double confidence = LAB_ANALYSIS_CONFIDENCE;
     g_autoptr(LabReport) report = NULL;
     gboolean written;

@@ -111,6 +111,14 @@ for file in x.md:'# demo' x.xml:'<.xml' x.ktap:'KTAP version 1' x.kcidb.json:'{'
     "$KREGLAB" report latest -o "$T/${file%%:*}"
     has "the file's name decides: ${file%%:*}" "$T/${file%%:*}" "^${file#*:}"
 done
+is "an end that stands for no format: status 2" "$(status "$KREGLAB" report latest -o "$T/x.foo")" 2
+has "it says which do" "$T/err" "x.foo'.* \.txt.*\.html.*\.json.*\.md.*\.xml.*\.ktap.*\.kcidb\.json.*--format"
+ok "$([ ! -e "$T/x.foo" ]; echo $?)" "and writes nothing"
+is "unless --format says it" "$(status "$KREGLAB" report latest -f ktap -o "$T/x.foo")" 0
+has "then the name does not matter" "$T/x.foo" '^KTAP version 1'
+is "a dot in the directory is no end" \
+    "$(mkdir "$T/a.b" && status "$KREGLAB" report latest -o "$T/a.b/x" && head -c 4 "$T/a.b/x")" "0
+run "
 has "x.kcidb.json is no plain JSON report" "$T/x.kcidb.json" '"checkouts"'
 
 # --- HTML ---
