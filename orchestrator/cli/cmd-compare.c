@@ -3,7 +3,7 @@
 
 #include "lab-analysis.h"
 #include "lab-beside.h"
-#include "lab-cli.h"
+#include "lab-cli-run.h"
 #include "lab-error.h"
 #include "lab-json.h"
 #include "lab-report.h"
@@ -18,13 +18,6 @@ static const LabOption options[] = {
      "show what changed beside the outcome: configuration, command line, warnings, changelog"},
     {NULL},
 };
-
-static GPtrArray *
-read_run(const LabCli *cli, const char *name, LabRun **run, GError **error)
-{
-    *run = lab_run_open(cli->paths->data, name, error);
-    return *run ? lab_analysis_read_run(*run, NULL, error) : NULL;
-}
 
 /* runs[1] stays NULL with one run. */
 static LabAnalysis *
@@ -41,13 +34,15 @@ analyse(const LabCli *cli, LabRun *runs[2], GError **error)
                              "is the baseline");
         return NULL;
     }
-    first = read_run(cli, cli->args[0], &runs[0], error);
+    runs[0] = lab_cli_open_run(cli, NULL, error);
+    first = runs[0] ? lab_analysis_read_run(runs[0], NULL, error) : NULL;
     if (!first)
         return NULL;
-    if (cli->n_args == 1)
+    if (cli->n_args < 2)
         return lab_analysis_new(g_steal_pointer(&first), lab_cli_string(cli, "baseline"),
                                 confidence, error);
-    second = read_run(cli, cli->args[1], &runs[1], error);
+    runs[1] = lab_run_open(cli->paths->data, cli->args[1], error);
+    second = runs[1] ? lab_analysis_read_run(runs[1], NULL, error) : NULL;
     if (!second)
         return NULL;
     return lab_analysis_new_runs(g_steal_pointer(&first), g_steal_pointer(&second), confidence);
@@ -171,14 +166,13 @@ cmd_compare(LabCli *cli, GError **error)
 const LabVerb lab_verb_compare = {
     .name = "compare",
     .summary = "compare two runs, or the kernels and variants of one",
-    .synopsis = "RUN [RUN]",
+    .synopsis = "[RUN [RUN]]",
     .description =
         "Says for each recipe what a variant, kernel or run changes against the baseline: "
         "same-pass, fixed, regressed, still-same-crash, still-different-crash, new-crash, "
         "rate-changed, still-fails, not-comparable or inconclusive, and how sure that is. What so "
         "few runs may show by chance is inconclusive, with the number of runs that would settle "
-        "it. Ends with 1 when something got worse for certain.",
-    .min_args = 1,
+        "it. Ends with 1 when something got worse for certain. Without RUN it is the latest one.",
     .max_args = 2,
     .options = {options},
     .hints = {LAB_HINT_RUN},

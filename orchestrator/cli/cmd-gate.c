@@ -2,7 +2,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "lab-cli.h"
+#include "lab-cli-run.h"
 #include "lab-error.h"
 #include "lab-gate.h"
 
@@ -90,7 +90,7 @@ cmd_gate(LabCli *cli, GError **error)
     if (!path)
         return lab_cli_usage(error, "what has the kernel to show? Give --policy");
     policy = lab_policy_load(path, error);
-    run = policy ? lab_run_open(cli->paths->data, cli->args[0], error) : NULL;
+    run = policy ? lab_cli_open_run(cli, NULL, error) : NULL;
     gate = run ? lab_gate_new(run, policy, today, error) : NULL;
     if (!gate)
         return LAB_EXIT_CONFIG;
@@ -104,11 +104,12 @@ cmd_gate(LabCli *cli, GError **error)
 const LabVerb lab_verb_gate = {
     .name = "gate",
     .summary = "say whether a kernel may be rolled out",
-    .synopsis = "RUN",
-    .description = "Holds the results of a run against a policy: go (status 0), no-go (1), or not "
-                   "enough evidence (4), on one page that says why. Crashes can be waived by "
-                   "signature, with an owner, a reason and a last day.",
-    .min_args = 1,
+    .synopsis = "[RUN]",
+    .description =
+        "Holds the results of a run against a policy: go (status 0), no-go (1), or not "
+        "enough evidence (4), on one page that says why. Crashes can be waived by "
+        "signature, with an owner, a reason and a last day. RUN is 'latest' unless it is "
+        "given.",
     .max_args = 1,
     .options = {options},
     .hints = {LAB_HINT_RUN},

@@ -3,7 +3,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "lab-cli.h"
+#include "lab-cli-run.h"
 #include "lab-error.h"
 #include "lab-file.h"
 #include "lab-report.h"
@@ -110,7 +110,7 @@ cmd_report(LabCli *cli, GError **error)
     const char *name = lab_cli_string(cli, "format");
     const LabReportFormat *format = name ? lab_report_format_find(name)
                                          : format_of_file(output, error);
-    g_autoptr(LabRun) run = format ? lab_run_open(cli->paths->data, cli->args[0], error) : NULL;
+    g_autoptr(LabRun) run = format ? lab_cli_open_run(cli, NULL, error) : NULL;
     double confidence = LAB_ANALYSIS_CONFIDENCE;
     g_autoptr(LabReport) report = NULL;
     gboolean written;
@@ -132,11 +132,11 @@ cmd_report(LabCli *cli, GError **error)
 const LabVerb lab_verb_report = {
     .name = "report",
     .summary = "say what a run found",
-    .synopsis = "RUN",
+    .synopsis = "[RUN]",
     .description =
         "Prints what differs between variants and between kernels, the matrix of outcomes, and "
-        "what is known of each cell. The verdicts are those of 'kreglab compare'.",
-    .min_args = 1,
+        "what is known of each cell. The verdicts are those of 'kreglab compare'. RUN is 'latest' "
+        "unless it is given.",
     .max_args = 1,
     .options = {options},
     .hints = {LAB_HINT_RUN},

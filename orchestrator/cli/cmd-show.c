@@ -2,7 +2,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "lab-cli.h"
+#include "lab-cli-run.h"
 #include "lab-error.h"
 #include "lab-file.h"
 #include "lab-journal.h"
@@ -281,8 +281,7 @@ static int
 cmd_show(LabCli *cli, GError **error)
 {
     const LabRunCell *cell;
-    g_autoptr(LabRun) run = lab_run_open_cell(
-        cli->paths->data, cli->n_args > 0 ? cli->args[0] : "latest", &cell, error);
+    g_autoptr(LabRun) run = lab_cli_open_run(cli, &cell, error);
     const GPtrArray *cells = run ? lab_run_cells(run, error) : NULL;
     g_autoptr(GPtrArray) briefs = NULL;
     g_autoptr(GHashTable) spared = NULL;

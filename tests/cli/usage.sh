@@ -78,6 +78,28 @@ run=$(make_run 6.1 quick 1)
 cell=$(basename "$(find "$KREGLAB_DATA/runs/$run/cells" -mindepth 1 -maxdepth 1 | head -1)")
 offers "$run latest " show ""
 offers "$run/$cell " show "$run/"
+
+# Who reads a run takes the latest one when none is named, and says so; a named one needs no word.
+older=$run
+sleep 0.01
+run=$(make_run 6.1,6.6 quick 1)
+"$KREGLAB" resume -q "$run" >/dev/null
+printf 'kernels: ["6.6"]\n' >"$T/policy.yaml"
+for verb in show report compare "gate --policy $T/policy.yaml"; do
+    # shellcheck disable=SC2086 # words
+    status "$KREGLAB" $verb >/dev/null
+    is "$verb: takes the latest" "$(cat "$T/err")" "kreglab: run $run, the latest"
+    cp "$T/out" "$T/unnamed"
+    # shellcheck disable=SC2086 # words
+    status "$KREGLAB" $verb "$run" >/dev/null
+    ok "$(cmp "$T/out" "$T/unnamed" >&2; echo $?)" "$verb: as if it were named"
+    is "$verb: then nothing on stderr" "$(cat "$T/err")" ""
+    # shellcheck disable=SC2086 # words
+    is "$verb -q: no word" "$("$KREGLAB" -q $verb 2>&1 >"$T/out")" ""
+done
+offers "$older $run latest " compare "$run" ""
+offers "$older $run latest " gate ""
+wrong "'c' is one argument too many" compare a b c
 "$KREGLAB" completion bash >"$T/completion"
 cat >>"$T/completion" <<'END'
 COMP_WORDS=(kreglab recipe show tru)
