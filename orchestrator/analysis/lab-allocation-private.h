@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Shared by lab-allocation.c and lab-allocation-gain.c. */
+/* Shared by the files of lab-allocation.h. */
 #pragma once
 
 #include "lab-allocation.h"
@@ -7,6 +7,9 @@
 /* Quantiles of a posterior, and the pairs of them. */
 #define QUANTILES 3
 #define POINTS    (QUANTILES * QUANTILES)
+
+/* In Group.told, beside LabTold. */
+enum { WAITS, RUNS, SPARED, TOLD };
 
 typedef struct {
     guint number;
@@ -34,12 +37,30 @@ typedef struct {
     double part_a, part_b; /* of the scores */
 } Comparison;
 
+struct LabAllocation {
+    LabAdaptive adaptive;
+    LabSequentialRule rule;
+    GPtrArray *groups;      /* Group */
+    GPtrArray *comparisons; /* Comparison */
+    GSequence *order;       /* Group, those that are compared, the highest score first */
+    gboolean ended;
+    GQueue settled; /* Group whose further repetitions are spared */
+    double left;
+    int first, first_most;     /* where the first repetitions have got to, and how far they go */
+    guint first_group, single; /* the group there, and among those that nobody compares */
+};
+
 /* The quantiles of a group whose results changed. */
 void lab_allocation_weigh(Group *group);
 /* What is expected of an open comparison, from the quantiles of its groups. */
 void lab_allocation_expect(Comparison *comparison, const LabSequentialRule *rule);
 /* Settlements a pair, weighed. 0: what runs already may suffice, or nothing is left to run. */
 double lab_allocation_gain(const Comparison *comparison, double left);
+
+/* Scores of a comparison's groups, after results, starts or costs. */
+void lab_allocation_refresh(const LabAllocation *allocation, Comparison *comparison);
+/* Of those that are open. */
+void lab_allocation_refresh_all(const LabAllocation *allocation, const GPtrArray *comparisons);
 
 /* Runs that say something or may still do so. */
 static inline guint
