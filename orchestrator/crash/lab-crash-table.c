@@ -36,6 +36,7 @@ const LabCrashClass lab_crash_classes[] = {
     #include "lab-crash-classes-hang.h"
     #include "lab-crash-classes-lock.h"
     #include "lab-crash-classes-memory.h"
+    #include "lab-crash-classes-storage.h"
     #include "lab-crash-classes-warning.h"
     #include "lab-crash-classes-panic.h"
 };

@@ -534,6 +534,63 @@ static const Row warnings[] = {
      "00000000\n"},
 };
 
+/* The formats are those of the sources that lab-crash-classes-storage.h names. */
+static const Row storage[] = {
+    {"EXT4-fs error in ext4_foo", "fs-error",
+     "[  9.100000] EXT4-fs error (device vda1): ext4_foo:1607: inode #12: comm cat I/O: deleted "
+     "inode referenced: 13\n"},
+    {"EXT3-fs error in ext3_foo", "fs-error", /* up to 2.6.35 */
+     "EXT3-fs error (device dm-0): ext3_foo: bad entry in directory #2\n"},
+    {"EXT4-fs error in ext4_foo_inode", "fs-error",
+     "EXT4-fs error (device vda1) in ext4_foo_inode:5752: Journal has aborted\n"},
+    {"EXT2-fs error in ext2_foo", "fs-error",
+     "EXT2-fs (sda1): error: ext2_foo: deleted inode referenced: 13\n"},
+    {"FAT-fs error in fat_foo", "fs-error",
+     "FAT-fs (sdb1): error, fat_foo: invalid cluster chain (i_pos 0)\n"},
+    {"XFS: Metadata CRC error in xfs_foo_verify", "fs-error",
+     "XFS (vda4): Metadata CRC error detected at xfs_foo_verify.part.0+0xe6/0x120 [xfs], xfs_foo "
+     "block 0x14 \nXFS (vda4): Unmount and run xfs_repair\n"},
+    {"XFS: Metadata corruption", "fs-error", /* a kernel without names */
+     "XFS (vda4): Metadata corruption detected at 0xffffffffc0123456, xfs_agf block 0x1\n"},
+    {"XFS: Corruption of in-memory data in xfs_foo_finish", "fs-error",
+     "XFS (vda4): Corruption of in-memory data (0x8) detected at xfs_foo_finish+0x5a2/0x6a0 [xfs] "
+     "(fs/xfs/libxfs/xfs_foo.c:575).  Shutting down filesystem.\n"},
+    {"XFS: Internal error in xfs_foo_extent", "fs-error", /* what it leads to is the same */
+     "XFS (vda4): Internal error i != 1 at line 2144 of file fs/xfs/libxfs/xfs_alloc.c.  Caller "
+     "xfs_foo_extent+0x26/0x80 [xfs]\n" TRACE
+     " xfs_corruption_error+0x1/0x2 [xfs]\n xfs_foo_extent+0x1/0x2 [xfs]\n" SYSCALL
+     "XFS (vda4): Corruption detected. Unmount and run xfs_repair\n"},
+    {"BTRFS error in btrfs_foo", "fs-error",
+     "BTRFS: error (device vda2: state A) in btrfs_foo:2150: errno=-5 IO failure\n"},
+    {"BTRFS critical: corrupt leaf", "fs-error",
+     "BTRFS critical (device vda2): corrupt leaf: root=5 block=30 slot=6, bad key order\n"},
+    {"BTRFS error: parent transid verify failed", "fs-error",
+     "BTRFS error (device vda2): parent transid verify failed on 12 wanted 3 found 2\n"},
+    {"kernel BUG in foo_evict", "kernel-bug", /* the damage is not the cause */
+     "EXT4-fs error (device vda1): ext4_foo:12: comm cat: bad\nkernel BUG at fs/foo.c:1!\n" TASK
+     "RIP: 0010:foo_evict+0x1/0x2\nCall Trace:\n foo_drop+0x1/0x2\n"},
+    {NULL, NULL, /* and those say nothing of this kernel */
+     "[ 9.1] EXT4-fs (vda1): error count since last fsck: 5\n[ 9.2] EXT4-fs (vda1): initial error "
+     "at time 1473: ext4_foo:1607: inode 5\n[ 9.3] BTRFS error (device vda2): open_ctree failed\n"
+     "[ 9.4] BTRFS info (device vda2): bdev /dev/vda2 errs: wr 0, rd 0, flush 0\n[ 9.5] XFS "
+     "(vda4): Mounting V5 Filesystem\n[ 9.6] XFS (vda4): Ending clean mount\n"},
+    {"SPL PANIC in foo_remove_impl", "zfs-panic",
+     "VERIFY3(foo_end(a) >= end) failed (49 >= 50)\nPANIC at foo_tree.c:503:foo_remove_impl()\n"
+     "Showing stack for process 77\n" TRACE
+     " spl_panic+0xf9/0x110 [spl]\n foo_remove_impl+0x1/0x2 [zfs]\n foo_load+0x1/0x2 [zfs]\n"},
+    {"SPL PANIC in foo_pageout", "zfs-panic", /* up to 0.6.3 */
+     "VERIFY(!FOO_HELD(l)) failed\nSPLError: 1942:0:(foo.c:444:foo_pageout()) SPL PANIC\n"},
+    {"SPL PANIC: zfs: adding existent segment to foo tree", "zfs-panic",
+     "PANIC: zfs: adding existent segment to foo tree (offset=4000 size=2000)\nShowing stack for "
+     "process 77\n" TRACE " vcmn_err+0x1/0x2 [spl]\n foo_add+0x1/0x2 [zfs]\n"},
+    {"WARNING in dev_watchdog", "warning", /* no names in the kernel */
+     "WARNING: CPU: 0 PID: 0 at net/sched/sch_generic.c:320 0x8038b2f0\nNETDEV WATCHDOG: eth0 "
+     "(foo): transmit queue 0 timed out\nModules linked in:\n"},
+    {"NETDEV WATCHDOG: transmit queue timed out", "netdev-watchdog", /* from 6.8 */
+     "[ 9.1] foo_eth 1e10.ethernet eth0: NETDEV WATCHDOG: CPU: 1: transmit queue 4 timed out 5190 "
+     "ms\n"},
+};
+
 static const Row panics[] = {
     /* the function that the header names is the victim, whatever it is */
     {"kernel panic: stack is corrupted in __schedule", "panic",
@@ -628,6 +685,26 @@ test_rows(const Row *rows, gsize n)
     }
 }
 
+/* What the network's watchdog found is one bug, as whatever kernel writes it. */
+static void
+test_watchdogs(void)
+{
+    static const char *const texts[] = {
+        "WARNING: CPU: 0 PID: 0 at net/sched/sch_generic.c:477 dev_watchdog+0x2d4/0x2dc\n" TRACE
+        " dev_watchdog+0x2d4/0x2dc\n call_timer_fn+0x1/0x2\n",
+        "WARNING: CPU: 0 PID: 0 at net/sched/sch_generic.c:320 0x8038b2f0\n",
+        "foo 1e10.ethernet eth0: NETDEV WATCHDOG: CPU: 1: transmit queue 4 timed out 5190 ms\n",
+    };
+
+    for (gsize i = 0; i < G_N_ELEMENTS(texts); i++) {
+        g_autoptr(LabCrashLog) log = lab_crash_log_parse(texts[i], strlen(texts[i]));
+
+        g_assert_nonnull(log->cause);
+        g_assert_true(g_strv_contains((const char *const *)log->cause->alternatives,
+                                      "transmit queue timed out"));
+    }
+}
+
 /* What is left of a report is not to be trusted. */
 static void
 test_cut(void)
@@ -693,6 +770,7 @@ TEST_ROWS(hangs)
 TEST_ROWS(locks)
 TEST_ROWS(memory)
 TEST_ROWS(warnings)
+TEST_ROWS(storage)
 TEST_ROWS(panics)
 
 int
@@ -705,6 +783,8 @@ main(int argc, char **argv)
     g_test_add_func("/crash-titles/locks", test_locks);
     g_test_add_func("/crash-titles/memory", test_memory);
     g_test_add_func("/crash-titles/warnings", test_warnings);
+    g_test_add_func("/crash-titles/storage", test_storage);
+    g_test_add_func("/crash-titles/watchdogs", test_watchdogs);
     g_test_add_func("/crash-titles/panics", test_panics);
     g_test_add_func("/crash-titles/cut", test_cut);
     g_test_add_func("/crash-titles/releases", test_releases);
