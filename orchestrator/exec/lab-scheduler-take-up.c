@@ -37,37 +37,40 @@ static gboolean
 take_up_cell(LabScheduler *scheduler, const LabRunCell *cell, const LabJournalCell *known,
              gboolean started, GHashTable *rows, GError **error)
 {
+    /* Of one that the journal does not know: nobody began with it, or the parent died before it
+     * could write down who did. */
+    static const LabJournalCell never = {0}, unseen = {.attempts = 1, .pid = -1};
     g_autoptr(LabBrief) brief = started ? lab_run_read_brief(scheduler->run, cell)
                                         : lab_brief_new();
-    gboolean open = known && !known->finished;
+    const LabJournalCell *last = known                               ? known
+                                 : brief->state == LAB_STATE_MISSING ? &never
+                                                                     : &unseen;
+    gboolean open = !last->finished;
     gboolean again =
         brief->state == LAB_STATE_MISSING ||
         (brief->state == LAB_STATE_RAN && brief->suspect && open &&
-         (known->pid == 0 || known->suspect < scheduler->options.suspect_retries)) ||
+         (last->pid == 0 || last->suspect < scheduler->options.suspect_retries)) ||
         (brief->state == LAB_STATE_INFRA &&
-         (scheduler->options.retry_infra || (open && known->failed <= scheduler->options.retries)));
+         (scheduler->options.retry_infra || (open && last->failed <= scheduler->options.retries)));
 
-    if (known)
-        scheduler->attempts[cell->index] = (guint8)MIN(known->attempts, 255);
+    scheduler->attempts[cell->index] = (guint8)MIN(last->attempts, 255);
     if (again) {
         /* Who asks for it again gets the full number of tries. */
         if (open)
-            scheduler->failed[cell->index] = (guint8)MIN(known->failed, scheduler->options.retries);
+            scheduler->failed[cell->index] = (guint8)MIN(last->failed, scheduler->options.retries);
         /* The attempt whose end the parent did not see counts, too. */
-        if (known)
-            scheduler->suspects[cell->index] =
-                (guint8)MIN(known->suspect + (brief->suspect && known->pid != 0), 255);
+        scheduler->suspects[cell->index] =
+            (guint8)MIN(last->suspect + (brief->suspect && last->pid != 0), 255);
         forget_in_index(scheduler, rows, cell);
         lab_queue_add(scheduler->queue, cell);
         return TRUE;
     }
     /* The worker's result came after the parent's end. */
-    if (!known || open) {
+    if (open) {
         if (!lab_journal_append(scheduler->run,
                                 json_pack("{s:s, s:s, s:i, s:s, s:o, s:b, s:b}", "event",
-                                          "finished", "cell", cell->id, "attempt",
-                                          known ? known->attempts : 0, "state",
-                                          lab_state_name(brief->state), "outcome",
+                                          "finished", "cell", cell->id, "attempt", last->attempts,
+                                          "state", lab_state_name(brief->state), "outcome",
                                           lab_json_text(lab_outcome_name(brief->outcome)), "again",
                                           FALSE, "found", TRUE),
                                 error))

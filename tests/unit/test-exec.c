@@ -167,6 +167,29 @@ test_failed_attempts_are_made_again(Fixture *f, gconstpointer unused)
     g_assert_cmpint(lab_summary_exit_code(&summary), ==, LAB_EXIT_OK);
 }
 
+/* The parent was killed between the worker's start and the journal's line of it. */
+static void
+test_attempts_that_the_journal_lacks(Fixture *f, gconstpointer unused)
+{
+    g_autoptr(LabRun) run = make_run(f->data, 4, "true");
+    g_autofree char *journal = g_build_filename(lab_run_directory(run), "journal.jsonl", NULL);
+    LabSummary summary;
+
+    g_setenv("FAKE_WORKER_PLAN", "*/1=infra;*/2=suspect;*/3=fail", TRUE);
+    drive(f, run, (LabSchedulerOptions){.jobs = 1}, NULL);
+    g_assert_true(lab_path_remove(AT_FDCWD, journal, NULL));
+    g_clear_pointer(&run, lab_run_free);
+    run = lab_run_open(f->data, "latest", NULL);
+    g_setenv("FAKE_WORKER_PLAN", "", TRUE);
+    summary =
+        drive(f, run, (LabSchedulerOptions){.jobs = 1, .retries = 2, .suspect_retries = 1}, NULL);
+    g_assert_cmpuint(summary.infra, ==, 0);
+    g_assert_cmpuint(summary.suspect, ==, 0);
+    g_assert_cmpuint(summary.outcomes[LAB_OUTCOME_PASS], ==, 3);
+    g_assert_cmpuint(summary.outcomes[LAB_OUTCOME_FAIL], ==, 1);
+    g_assert_cmpuint(count_lines(f, "start"), ==, 4 + 2);
+}
+
 static void
 test_broken_lab_stops_early(Fixture *f, gconstpointer unused)
 {
@@ -611,6 +634,7 @@ main(int argc, char **argv)
     g_test_init(&argc, &argv, NULL);
     ADD("/exec/all-pass", test_all_pass);
     ADD("/exec/failed-attempts-again", test_failed_attempts_are_made_again);
+    ADD("/exec/attempts-that-the-journal-lacks", test_attempts_that_the_journal_lacks);
     ADD("/exec/broken-lab-stops-early", test_broken_lab_stops_early);
     ADD("/exec/deadline", test_deadline);
     ADD("/exec/stop-once", test_stop_once);
