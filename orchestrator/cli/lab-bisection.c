@@ -12,7 +12,6 @@
 #include "lab-schema.h"
 
 #define FILE_NAME "bisect.json"
-#define LOCK_NAME "lock"
 /* Runs of one kernel without evidence, one after the other, that end its part. */
 #define MOST_NOTHING 3
 
@@ -123,13 +122,15 @@ lab_bisection_save(const LabBisection *bisection, GError **error)
     return lab_json_write(bisection->fd, FILE_NAME, json, 0600, error);
 }
 
-static gboolean
-lock(LabBisection *bisection, GError **error)
+/* The descriptor, or -1. */
+static int
+lock(int dirfd, const char *id, GError **error)
 {
-    bisection->lock_fd = lab_lock_take(bisection->fd, LOCK_NAME, FALSE, error);
-    if (bisection->lock_fd < 0)
-        g_prefix_error(error, "bisection '%s' is being gone on with: ", bisection->id);
-    return bisection->lock_fd >= 0;
+    int fd = lab_driver_lock(dirfd, error);
+
+    if (fd < 0)
+        g_prefix_error(error, "bisection '%s' is being gone on with: ", id);
+    return fd;
 }
 
 gboolean
@@ -145,7 +146,19 @@ lab_bisection_create(LabBisection *bisection, const char *data, GError **error)
     bisection->created = g_date_time_format(now, "%Y-%m-%dT%H:%M:%SZ");
     path = g_build_filename(data, "bisects", bisection->id, NULL);
     bisection->fd = lab_dir_make(AT_FDCWD, path, 0700, error);
-    return bisection->fd >= 0 && lock(bisection, error) && lab_bisection_save(bisection, error);
+    if (bisection->fd < 0)
+        return FALSE;
+    bisection->lock_fd = lock(bisection->fd, bisection->id, error);
+    return bisection->lock_fd >= 0 && lab_bisection_save(bisection, error);
+}
+
+/* Without its file it is what a kreglab that was killed at once left. */
+static gboolean
+is_whole(const char *root, const char *entry)
+{
+    g_autofree char *file = g_build_filename(root, entry, FILE_NAME, NULL);
+
+    return lab_file_exists(AT_FDCWD, file);
 }
 
 /* The one directory that 'name' begins, or the newest for "latest". g_free. */
@@ -160,7 +173,7 @@ resolve(const char *data, const char *name, GError **error)
     guint n = 0;
 
     while (dir && (entry = g_dir_read_name(dir))) {
-        if (!latest && !g_str_has_prefix(entry, name))
+        if ((!latest && !g_str_has_prefix(entry, name)) || !is_whole(root, entry))
             continue;
         n++;
         if (!found || strcmp(entry, found) > 0) {
@@ -202,8 +215,13 @@ lab_bisection_open(const char *data, const char *name, GError **error)
     g_autofree char *path = id ? g_build_filename(data, "bisects", id, NULL) : NULL;
     g_autoptr(json_t) json = NULL;
     LAB_AUTO_FD fd = path ? lab_dir_open(AT_FDCWD, path, error) : -1;
+    LAB_AUTO_FD held = -1;
 
     if (fd < 0)
+        return NULL;
+    /* Who has it may write the file until it gives the lock back. */
+    held = lock(fd, id, error);
+    if (held < 0)
         return NULL;
     json = lab_json_read(fd, FILE_NAME, LAB_BISECTION_SCHEMA, error);
     if (!json)
@@ -216,7 +234,8 @@ lab_bisection_open(const char *data, const char *name, GError **error)
         return NULL;
     }
     bisection->fd = g_steal_fd(&fd);
-    return lock(bisection, error) ? g_steal_pointer(&bisection) : NULL;
+    bisection->lock_fd = g_steal_fd(&held);
+    return g_steal_pointer(&bisection);
 }
 
 void

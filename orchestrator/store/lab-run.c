@@ -15,6 +15,9 @@
 #include "lab-log.h"
 #include "lab-run-private.h"
 
+#define LOCK_FILE        "lock"
+#define LOCK_PATIENCE_US (2 * G_USEC_PER_SEC)
+
 static LabRun *
 run_new(const char *data, const char *id)
 {
@@ -233,7 +236,7 @@ create_once(LabRun *run, int runs_fd, const char *title, GDateTime *now, const G
     if (run->fd < 0)
         return FALSE;
     /* Locked before it can be seen, so that nobody takes it in between. */
-    run->lock_fd = lab_lock_take(run->fd, "lock", FALSE, error);
+    run->lock_fd = lab_lock_take(run->fd, LOCK_FILE, FALSE, error);
     if (run->lock_fd >= 0 &&
         fill_directory(run->fd, run->id, title, now, cells, matrix_yaml, options, error)) {
         if (renameat(runs_fd, aside, runs_fd, run->id) == 0 && fsync(runs_fd) == 0)
@@ -416,18 +419,31 @@ is_there(const LabRun *run)
            named.st_dev == held.st_dev && named.st_ino == held.st_ino;
 }
 
+int
+lab_driver_lock(int dirfd, GError **error)
+{
+    gint64 end_us = g_get_monotonic_time() + LOCK_PATIENCE_US;
+    g_autoptr(GError) local = NULL;
+    int fd;
+
+    while ((fd = lab_lock_take(dirfd, LOCK_FILE, FALSE, &local)) < 0 &&
+           g_error_matches(local, LAB_INFRA_ERROR, LAB_ERROR_EXISTS) &&
+           g_get_monotonic_time() < end_us) {
+        g_clear_error(&local);
+        g_usleep(20000);
+    }
+    if (fd < 0)
+        g_propagate_error(error, g_steal_pointer(&local));
+    return fd;
+}
+
 gboolean
 lab_run_lock(LabRun *run, GError **error)
 {
     g_autoptr(GError) local = NULL;
 
-    /* lab_run_is_locked holds a shared lock for a moment. */
-    for (int i = 0; i < 5 && run->lock_fd < 0; i++) {
-        if (i > 0)
-            g_usleep(20000);
-        g_clear_error(&local);
-        run->lock_fd = lab_lock_take(run->fd, "lock", FALSE, &local);
-    }
+    if (run->lock_fd < 0)
+        run->lock_fd = lab_driver_lock(run->fd, &local);
     if (run->lock_fd >= 0 && !is_there(run)) {
         g_set_error(error, LAB_CONFIG_ERROR, LAB_ERROR_NOT_FOUND,
                     "run '%s' was removed: see 'kreglab list'", run->id);
@@ -449,7 +465,7 @@ lab_run_lock(LabRun *run, GError **error)
 gboolean
 lab_run_is_locked(const char *data, const char *id)
 {
-    g_autofree char *path = g_build_filename(data, "runs", id, "lock", NULL);
+    g_autofree char *path = g_build_filename(data, "runs", id, LOCK_FILE, NULL);
     LAB_AUTO_FD fd = open(path, O_RDONLY | O_CLOEXEC);
 
     return fd >= 0 && flock(fd, LOCK_SH | LOCK_NB) < 0 && errno == EWOULDBLOCK;

@@ -57,6 +57,11 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(LabRun, lab_run_free)
 char **lab_run_ids(const char *data, GError **error);
 char *lab_run_resolve(const char *data, const char *name, GError **error);
 
+/* Takes the lock of who drives what is in 'dirfd': a run, a bisection. Waits two seconds for it:
+ * lab_run_is_locked holds it for a moment, and a parent that was killed may leave a child that did
+ * not yet come to its exec, which closes it. Owned by the caller; -1 and LAB_INFRA_ERROR/EXISTS
+ * when another process has it. */
+int lab_driver_lock(int dirfd, GError **error);
 /* One parent drives a run: LAB_CONFIG_ERROR/EXISTS when another one does. Kept until freed. */
 gboolean lab_run_lock(LabRun *run, GError **error);
 /* Whether some process drives the run now. */

@@ -78,25 +78,34 @@ is "it ends at the pair" "$(pair)" '["found","6.1.0-08-cloud-amd64","6.1.0-09-cl
 # Killed at any moment, it goes on where it was.
 rm -rf "$KREGLAB_DATA/runs" "$KREGLAB_DATA/bisects"
 export FAKE_WORKER_PLAN=$from9 FAKE_WORKER_MS=60
+is_there() {
+    ls "$KREGLAB_DATA"/bisects/*/bisect.json >/dev/null 2>&1
+}
 for delay in 0.15 0.3 0.25; do
-    if [ -e "$KREGLAB_DATA/bisects" ]; then
+    if is_there; then
         "$KREGLAB" bisect --resume >"$T/out" 2>"$T/err" </dev/null &
     else
         bisect --json >"$T/out" 2>"$T/err" </dev/null &
     fi
     pid=$!
+    until is_there || ! kill -0 "$pid" 2>/dev/null; do sleep 0.01; done
     sleep "$delay"
     pkill -9 -P "$pid" 2>/dev/null || true
     kill -9 "$pid" 2>/dev/null || true
     wait "$pid" 2>/dev/null || true
 done
-ok "$([ -e "$KREGLAB_DATA/bisects" ]; echo $?)" "killed three times, its file is there"
+ok "$(is_there; echo $?)" "killed three times, its file is there"
+# One that was killed at once left its directory; one that is killed is in its child until that execs.
+mkdir "$KREGLAB_DATA/bisects/29991231-235959-0000"
+lock=$(echo "$KREGLAB_DATA"/bisects/2*/lock)
+flock "$lock" sleep 0.5 &
+until ! flock --nonblock "$lock" true; do sleep 0.01; done
 is "it goes on: status 0" "$(status "$KREGLAB" bisect --resume --json)" 0
 is "to the pair" "$(pair)" '["found","6.1.0-08-cloud-amd64","6.1.0-09-cloud-amd64"]'
 is "every run belongs to a step" \
     "$(find "$KREGLAB_DATA/runs" -mindepth 1 -maxdepth 1 -name '2*' | wc -l)" \
     "$(jq 'select(.event == "bisection") | .steps | length' "$T/out")"
-is "one bisection" "$(find "$KREGLAB_DATA/bisects" -mindepth 1 -maxdepth 1 | wc -l)" 1
+is "one bisection" "$(find "$KREGLAB_DATA/bisects" -name bisect.json | wc -l)" 1
 unset FAKE_WORKER_MS
 export FAKE_WORKER_PLAN=''
 

@@ -2,6 +2,7 @@
 #include <fcntl.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "lab-error.h"
@@ -165,6 +166,27 @@ test_run_lock(Fixture *f, gconstpointer unused)
     lab_run_free(owner);
     g_assert_false(lab_run_is_locked(f->data, lab_run_id(other)));
     g_assert_true(lab_run_lock(other, NULL));
+}
+
+/* A child of a killed parent that did not come to its exec yet has the lock for a moment. */
+static void
+test_run_lock_is_waited_for(Fixture *f, gconstpointer unused)
+{
+    LabRun *killed = make_run(f->data, 1);
+    g_autoptr(LabRun) next = lab_run_open(f->data, "latest", NULL);
+    g_autoptr(GError) error = NULL;
+    int status;
+    pid_t child = fork();
+
+    if (child == 0) {
+        g_usleep(500000);
+        _exit(0);
+    }
+    lab_run_free(killed);
+    g_assert_true(lab_run_is_locked(f->data, lab_run_id(next)));
+    lab_run_lock(next, &error);
+    g_assert_no_error(error);
+    g_assert_cmpint(waitpid(child, &status, 0), ==, child);
 }
 
 static void
@@ -472,6 +494,7 @@ main(int argc, char **argv)
     ADD("/store/run/no-cells", test_run_without_cells_is_refused);
     ADD("/store/run/names", test_run_names);
     ADD("/store/run/lock", test_run_lock);
+    ADD("/store/run/lock-is-waited-for", test_run_lock_is_waited_for);
     ADD("/store/run/newer", test_run_of_newer_kreglab);
     ADD("/store/run/damaged-cells", test_run_damaged_cells);
     ADD("/store/run/repetitions", test_run_repetitions);
