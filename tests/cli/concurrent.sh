@@ -49,6 +49,8 @@ parent=$!
 wait_for grep -q start "$FAKE_WORKER_LOG" || true
 worker=$(awk '/^start/ { print $3 }' "$FAKE_WORKER_LOG")
 kill -INT "$parent"
+# Two signals that arrive together are one.
+wait_for grep -q stopping "$T/first" || true
 sleep 0.3
 ok "$(kill -0 "$parent" 2>/dev/null; echo $?)" "a worker that does not stop is waited for"
 kill -INT "$parent"
