@@ -7,6 +7,8 @@
 /* Quantiles of a posterior, and the pairs of them. */
 #define QUANTILES 3
 #define POINTS    (QUANTILES * QUANTILES)
+/* Beside the quantiles: none are bad, and all. */
+#define SHARES (QUANTILES + 2)
 
 /* In Group.told, beside LabTold. */
 enum { WAITS, RUNS, SPARED, TOLD };
@@ -19,11 +21,12 @@ typedef struct {
     int known;            /* all up to it are told */
     int first;            /* up to it they are run whatever the others say */
     guint usable, running, waiting, unable;
-    GByteArray *bad;             /* of the usable ones up to 'known', in their order */
-    guint n_bad;                 /* of those */
-    double quantiles[QUANTILES]; /* of the share of bad ones */
-    GPtrArray *comparisons;      /* Comparison, borrowed */
-    guint open;                  /* of those */
+    GByteArray *bad;        /* of the usable ones up to 'known', in their order */
+    guint n_bad;            /* of those */
+    double shares[SHARES];  /* of bad ones: quantiles, none, all */
+    double weights[SHARES]; /* how likely they are, for how long it may take */
+    GPtrArray *comparisons; /* Comparison, borrowed */
+    guint open;             /* of those */
     double cost, score;
     guint wants; /* comparisons that add to the score */
     GSequenceIter *place;
@@ -34,6 +37,7 @@ typedef struct {
     Group *a, *b;
     double points[POINTS]; /* pairs that settle it, ascending */
     double worse;          /* the chance that b's share is the larger one */
+    double more;           /* how many settle it or use up the repetitions: the mean */
     double part_a, part_b; /* of the scores */
 } Comparison;
 

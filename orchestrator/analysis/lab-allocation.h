@@ -83,6 +83,11 @@ gboolean lab_allocation_next(LabAllocation *allocation, LabAllocationStep *step)
 /* The step is taken: the repetition runs now, or never will. */
 void lab_allocation_take(LabAllocation *allocation, const LabAllocationStep *step);
 
+/* What runs that are yet to be started are expected to cost until all comparisons are settled or
+ * out of repetitions, whatever lab_allocation_set_left() says: about. '*runs' (may be NULL): how
+ * many. Takes as long as there are comparisons. */
+double lab_allocation_expected(const LabAllocation *allocation, double *runs);
+
 /* All that waits is spared from now on. */
 void lab_allocation_end(LabAllocation *allocation);
 

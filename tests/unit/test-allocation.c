@@ -187,6 +187,77 @@ test_settles_more(void)
     }
 }
 
+/* What is told and what comes, over many matrices: before any run, after three and after eight of
+ * each group. */
+typedef struct {
+    double told[3], came[3];
+} Expected;
+
+static void
+play_expected(const Truth *truth, Expected *sum, GRand *dice)
+{
+    g_autoptr(LabAllocation) allocation = make(&settings, truth);
+    const guint marks[] = {0, 3 * truth->n, 8 * truth->n};
+    guint begun = 0;
+    double told[3] = {0}, runs, cost;
+    LabAllocationStep step;
+
+    while (lab_allocation_next(allocation, &step)) {
+        cost = lab_allocation_expected(allocation, &runs);
+        g_assert_cmpfloat_with_epsilon(cost, runs, 1e-9);
+        for (guint i = 0; i < 3; i++)
+            told[i] = begun == marks[i] ? runs : told[i];
+        lab_allocation_take(allocation, &step);
+        if (step.spare)
+            continue;
+        begun++;
+        lab_allocation_tell(allocation, step.group, step.repetition,
+                            g_rand_double(dice) < truth->share[step.group] ? LAB_TOLD_BAD
+                                                                           : LAB_TOLD_GOOD);
+    }
+    for (guint i = 0; i < 3; i++) {
+        sum->told[i] += told[i];
+        sum->came[i] += begun - MIN(marks[i], begun);
+    }
+    g_assert_cmpfloat(lab_allocation_expected(allocation, &runs), <=, 0);
+    g_assert_cmpfloat(runs, <=, 0);
+}
+
+/* How many more runs are told about right, and far from the most there may be. */
+static void
+test_expected(void)
+{
+    static const double shares[][6] = {{0, 0, 0, 0, 0, 0},
+                                       {0, 0, 0.95, 0, 1, 0},
+                                       {1, 1, 1, 0, 1, 1},
+                                       {0.9, 0.9, 0.9, 0, 0.9, 0.3},
+                                       {0, 0, 0.3, 0, 0.5, 0}};
+    g_autoptr(GRand) dice = g_rand_new_with_seed(21);
+    Expected all = {0};
+
+    for (guint i = 0; i < G_N_ELEMENTS(shares); i++) {
+        const Truth truth = {6, shares[i], NULL};
+        Expected sum = {0};
+
+        for (guint m = 0; m < 200; m++)
+            play_expected(&truth, &sum, dice);
+        g_test_message("matrix %u of at most 144 runs: %.0f are told and %.0f come; after 18 %.0f "
+                       "and %.0f; after 48 %.0f and %.0f",
+                       i, sum.told[0] / 200, sum.came[0] / 200, sum.told[1] / 200,
+                       sum.came[1] / 200, sum.told[2] / 200, sum.came[2] / 200);
+        for (guint k = 0; k < 3; k++) {
+            g_assert_cmpfloat(sum.told[k], >, 0.5 * sum.came[k] - 200 * 6);
+            g_assert_cmpfloat(sum.told[k], <, 2 * sum.came[k] + 200 * 6);
+            all.told[k] += sum.told[k], all.came[k] += sum.came[k];
+        }
+    }
+    for (guint k = 0; k < 3; k++) {
+        g_test_message("over all: %.2f of what comes is told", all.told[k] / all.came[k]);
+        g_assert_cmpfloat(all.told[k], >, 0.7 * all.came[k]);
+        g_assert_cmpfloat(all.told[k], <, 1.4 * all.came[k]);
+    }
+}
+
 static void
 run_one(LabAllocation *allocation, guint group, LabTold told, int *repetition)
 {
@@ -378,6 +449,7 @@ main(int argc, char **argv)
     g_test_add_func("/allocation/unable-and-resumed", test_unable_and_resumed);
     g_test_add_func("/allocation/false-regressed", test_false_regressed);
     g_test_add_func("/allocation/settles-more", test_settles_more);
+    g_test_add_func("/allocation/expected", test_expected);
     g_test_add_func("/allocation/large", test_large);
     return g_test_run();
 }
