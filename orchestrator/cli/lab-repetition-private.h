@@ -24,6 +24,7 @@ struct LabRepetition {
     gint64 end_us; /* monotonic; 0: no budget */
     gboolean over; /* the budget is used up */
     guint started, done;
+    gint64 work_ms; /* what is yet to be started takes; below 0: to be worked out again */
 };
 
 /* Fills in groups and group_of, and adds them and what is compared to the allocation. */

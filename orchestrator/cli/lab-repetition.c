@@ -21,14 +21,19 @@ group_free(Group *group)
     g_free(group);
 }
 
+static gint64
+expected_ms(const LabRepetition *repetition, const LabRunCell *cell)
+{
+    return lab_estimate_ms(repetition->estimate, cell->kernel, cell->recipe, cell->variant,
+                           cell->guess_ms);
+}
+
 static void
 set_cost(LabRepetition *repetition, guint number)
 {
     const LabRunCell *cell = lab_repetition_first_cell(repetition->groups->pdata[number]);
 
-    lab_allocation_set_cost(repetition->allocation, number,
-                            (double)lab_estimate_ms(repetition->estimate, cell->kernel,
-                                                    cell->recipe, cell->variant, cell->guess_ms));
+    lab_allocation_set_cost(repetition->allocation, number, (double)expected_ms(repetition, cell));
 }
 
 static void
@@ -38,6 +43,7 @@ on_begin(LabEstimate *estimate, int jobs, gpointer data)
 
     repetition->estimate = estimate;
     repetition->jobs = jobs;
+    repetition->work_ms = -1;
     for (guint i = 0; i < repetition->groups->len; i++)
         set_cost(repetition, i);
 }
@@ -60,6 +66,7 @@ on_done(const LabRunCell *cell, const LabBrief *brief, gpointer data)
     guint number = repetition->group_of[cell->index];
 
     repetition->done++;
+    repetition->work_ms = -1;
     set_cost(repetition, number);
     lab_allocation_tell(repetition->allocation, number, cell->repetition, told(brief));
 }
@@ -72,6 +79,7 @@ on_again(const LabRunCell *cell, guint before, gpointer data)
 
     *again = (Again){cell, repetition->started + MIN(before, AGAIN_AFTER)};
     g_queue_push_tail(&repetition->again, again);
+    repetition->work_ms = -1;
 }
 
 static LabCellChoice
@@ -126,7 +134,10 @@ on_take(const LabRunCell *cell, LabCellChoice choice, gpointer data)
     const LabAllocationStep step = {repetition->group_of[cell->index], cell->repetition,
                                     choice == LAB_CELL_SPARE};
 
-    repetition->started += choice == LAB_CELL_RUN;
+    if (choice == LAB_CELL_RUN) {
+        repetition->started++;
+        repetition->work_ms = -1;
+    }
     for (GList *link = repetition->again.head; link; link = link->next) {
         if (((Again *)link->data)->cell != cell)
             continue;
@@ -135,6 +146,21 @@ on_take(const LabRunCell *cell, LabCellChoice choice, gpointer data)
         return;
     }
     lab_allocation_take(repetition->allocation, &step);
+}
+
+static gint64
+on_work_ms(gint64 *end_us, gpointer data)
+{
+    LabRepetition *repetition = data;
+
+    if (repetition->end_us > 0)
+        *end_us = repetition->end_us;
+    if (repetition->work_ms >= 0)
+        return repetition->work_ms;
+    repetition->work_ms = (gint64)lab_allocation_expected(repetition->allocation, NULL);
+    for (GList *link = repetition->again.head; link; link = link->next)
+        repetition->work_ms += expected_ms(repetition, ((const Again *)link->data)->cell);
+    return repetition->work_ms;
 }
 
 static char *
@@ -176,6 +202,20 @@ end_of(LabRun *run, gint64 budget_ms, gint64 further_ms)
     return g_get_monotonic_time() + (budget_ms - MAX(spent_ms, 0)) * 1000;
 }
 
+static LabRepetition *
+repetition_new(const GPtrArray *cells, const LabAdaptive *adaptive)
+{
+    LabRepetition *repetition = g_new0(LabRepetition, 1);
+
+    repetition->cells = cells;
+    repetition->group_of = g_new0(guint, cells->len);
+    repetition->groups = g_ptr_array_new_with_free_func((GDestroyNotify)group_free);
+    repetition->allocation = lab_allocation_new(adaptive);
+    g_queue_init(&repetition->again);
+    lab_repetition_make_groups(repetition);
+    return repetition;
+}
+
 LabRepetition *
 lab_repetition_new(LabRun *run, gint64 further_ms)
 {
@@ -188,17 +228,26 @@ lab_repetition_new(LabRun *run, gint64 further_ms)
     cells = lab_run_cells(run, NULL);
     if (!cells || cells->len == 0)
         return NULL;
-    repetition = g_new0(LabRepetition, 1);
-    repetition->cells = cells;
-    repetition->group_of = g_new0(guint, cells->len);
-    repetition->groups = g_ptr_array_new_with_free_func((GDestroyNotify)group_free);
-    repetition->allocation = lab_allocation_new(&adaptive);
-    g_queue_init(&repetition->again);
-    lab_repetition_make_groups(repetition);
+    repetition = repetition_new(cells, &adaptive);
     repetition->end_us = end_of(run, adaptive.budget_ms, further_ms);
-    repetition->chooser =
-        (LabCellChooser){on_begin, on_next, on_take, on_again, on_done, on_sum_up, repetition};
+    repetition->chooser = (LabCellChooser){on_begin, on_next,    on_take,   on_again,
+                                           on_done,  on_work_ms, on_sum_up, repetition};
     return repetition;
+}
+
+gint64
+lab_repetition_expected_ms(const GPtrArray *cells, const LabAdaptive *adaptive, guint *runs)
+{
+    g_autoptr(LabRepetition) repetition = repetition_new(cells, adaptive);
+    double n, ms;
+
+    for (guint i = 0; i < repetition->groups->len; i++)
+        lab_allocation_set_cost(
+            repetition->allocation, i,
+            (double)lab_repetition_first_cell(repetition->groups->pdata[i])->guess_ms);
+    ms = lab_allocation_expected(repetition->allocation, &n);
+    *runs = (guint)(n + 0.5);
+    return (gint64)ms;
 }
 
 void

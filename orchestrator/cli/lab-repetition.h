@@ -8,6 +8,7 @@
  */
 #pragma once
 
+#include "lab-matrix.h"
 #include "lab-scheduler.h"
 
 typedef struct LabRepetition LabRepetition;
@@ -20,6 +21,10 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(LabRepetition, lab_repetition_free)
 
 /* Borrowed; for the scheduler of that run. */
 const LabCellChooser *lab_repetition_chooser(LabRepetition *repetition);
+
+/* Before there are results: how many of 'cells' (LabRunCell, at least one; each takes its guess_ms)
+ * a run without a budget is expected to need, and what these take one after the other: about. */
+gint64 lab_repetition_expected_ms(const GPtrArray *cells, const LabAdaptive *adaptive, guint *runs);
 
 /* "settled 5 of 7 comparisons after 41 of 240 runs; 2 open: …"; g_free. */
 char *lab_repetition_text(const LabRepetition *repetition);

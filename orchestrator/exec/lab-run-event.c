@@ -70,6 +70,8 @@ lab_run_event_to_json(const LabRunEvent *event)
         set_text(json, "title", lab_run_title(event->run));
         json_object_set_new(json, "jobs", json_integer(event->jobs));
     }
+    if ((event->kind == LAB_RUN_STARTED || event->brief) && event->left_ms >= 0)
+        json_object_set_new(json, "left_ms", json_integer(event->left_ms));
     if (event->kind == LAB_RUN_STARTED || event->kind == LAB_RUN_ENDED)
         json_object_set_new(json, "summary", lab_summary_to_json(event->summary));
     if (event->kind == LAB_RUN_ENDED) {

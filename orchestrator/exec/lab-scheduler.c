@@ -81,15 +81,20 @@ lab_scheduler_summary(const LabScheduler *scheduler)
 static gint64
 left_ms(const LabScheduler *scheduler)
 {
-    gint64 now_us = g_get_monotonic_time();
-    gint64 sum_ms = lab_estimate_waiting_ms(scheduler->estimate);
+    const LabCellChooser *chooser = scheduler->options.chooser;
+    gint64 now_us = g_get_monotonic_time(), end_us = G_MAXINT64, longest_ms = 0;
+    gint64 sum_ms = chooser ? chooser->work_ms(&end_us, chooser->data)
+                            : lab_estimate_waiting_ms(scheduler->estimate);
 
     for (guint i = 0; i < scheduler->running->len; i++) {
         const LabSlot *slot = scheduler->running->pdata[i];
+        gint64 rest_ms = MAX(slot->expected_ms - (now_us - slot->start_us) / 1000, 0);
 
-        sum_ms += MAX(slot->expected_ms - (now_us - slot->start_us) / 1000, 0);
+        sum_ms += rest_ms;
+        longest_ms = MAX(longest_ms, rest_ms);
     }
-    return sum_ms / MAX(scheduler->jobs, 1);
+    /* What runs at the end of a budget is let run. */
+    return MIN(sum_ms / MAX(scheduler->jobs, 1), MAX((end_us - now_us) / 1000, longest_ms));
 }
 
 void
@@ -215,6 +220,7 @@ on_task_ended(LabTask *task, int status, gpointer data)
     if (slot->peak_bytes > 0)
         lab_estimate_learn_memory(scheduler->estimate, slot->cell, slot->peak_bytes);
     scheduler->summary.running--;
+    slot->expected_ms = 0; /* no more of it is left */
     lab_scheduler_cell_ended(scheduler, slot, status);
     g_ptr_array_remove_fast(scheduler->running, slot);
     lab_scheduler_start_soon(scheduler);

@@ -41,6 +41,9 @@ typedef struct {
     /* A cell that ran has to be made again, best when 'before' others have been started. */
     void (*again)(const LabRunCell *cell, guint before, gpointer data);
     void (*done)(const LabRunCell *cell, const LabBrief *brief, gpointer data);
+    /* What the cells that are yet to be started take together, estimated: those it will choose, not
+     * all that wait. *end_us: the monotonic time after which none is (G_MAXINT64 at first). */
+    gint64 (*work_ms)(gint64 *end_us, gpointer data);
     /* How far it got, for the end of the run; g_free. */
     char *(*sum_up)(gpointer data);
     gpointer data;

@@ -19,6 +19,7 @@ typedef struct {
     guint events[LAB_RUN_ENDED + 1];
     guint most_running;
     char *last_text;
+    gint64 left_ms;        /* at the start */
     guint signal_at_start; /* so many SIGINTs are raised when the first cell starts */
 } Fixture;
 
@@ -80,6 +81,8 @@ on_event(const LabRunEvent *event, gpointer data)
 
     g_assert_nonnull(lab_json_string(json, "event"));
     f->events[event->kind]++;
+    if (event->kind == LAB_RUN_STARTED)
+        f->left_ms = event->left_ms;
     f->most_running = MAX(f->most_running, event->summary->running);
     if (event->text) {
         g_free(f->last_text);
@@ -445,6 +448,7 @@ typedef struct {
     gboolean gone[20]; /* taken, or told */
     guint taken, told, waited, again, begun;
     gboolean waits; /* for ever */
+    gint64 end_us;  /* 0: none */
 } Choices;
 
 static void
@@ -503,6 +507,16 @@ count_told(const LabRunCell *cell, const LabBrief *brief, gpointer data)
     c->told++;
 }
 
+static gint64
+work_ms(gint64 *end_us, gpointer data)
+{
+    Choices *c = data;
+
+    if (c->end_us > 0)
+        *end_us = c->end_us;
+    return 8000;
+}
+
 static char *
 sum_up(gpointer data)
 {
@@ -512,8 +526,8 @@ sum_up(gpointer data)
 static LabSummary
 drive_chosen(Fixture *f, LabRun *run, Choices *c, int jobs)
 {
-    const LabCellChooser chooser = {
-        begin_choices, next_choice, take_choice, count_again, count_told, sum_up, c};
+    const LabCellChooser chooser = {begin_choices, next_choice, take_choice, count_again,
+                                    count_told,    work_ms,     sum_up,      c};
 
     c->cells = lab_run_cells(run, NULL);
     return drive(f, run, (LabSchedulerOptions){.jobs = jobs, .retries = 1, .chooser = &chooser},
@@ -538,12 +552,15 @@ test_chooser(Fixture *f, gconstpointer unused)
     g_assert_cmpuint(f->events[LAB_RUN_CELL_SPARED], ==, 15);
     g_assert_true(lab_summary_is_whole(&summary));
     g_assert_cmpint(lab_summary_exit_code(&summary), ==, LAB_EXIT_OK);
+    /* Eight at once; not what the 20 cells that wait would take. */
+    g_assert_cmpint(f->left_ms, ==, 1000);
     /* A later session decides by the same results. */
-    c = (Choices){0};
+    c = (Choices){.end_us = 1};
     summary = drive_chosen(f, run, &c, 8);
     g_assert_cmpuint(summary.done, ==, 5);
     g_assert_cmpuint(summary.spared, ==, 15);
     g_assert_cmpuint(count_lines(f, "start"), ==, 6);
+    g_assert_cmpint(f->left_ms, ==, 0);
 }
 
 /* One that waits for ever does not stop the run. */
