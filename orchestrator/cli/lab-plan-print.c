@@ -5,6 +5,7 @@
 
 #include "lab-json.h"
 #include "lab-plan.h"
+#include "lab-repetition.h"
 #include "lab-table.h"
 #include "lab-units.h"
 
@@ -37,19 +38,48 @@ is_first_repetition(const LabPlan *plan, guint i)
     return ((const LabCell *)plan->cells->pdata[i])->repetition == 1;
 }
 
+static LabRunCell *
+run_cell_new(const LabCell *cell, guint index, gint64 ms)
+{
+    LabRunCell *run_cell = g_new0(LabRunCell, 1);
+
+    run_cell->kernel = cell->kernel_id;
+    run_cell->recipe = cell->recipe;
+    run_cell->variant = cell->variant;
+    run_cell->baseline = cell->baseline;
+    run_cell->repetition = cell->repetition;
+    run_cell->index = index;
+    run_cell->guess_ms = ms;
+    return run_cell;
+}
+
+/* Of an adaptive run: what is needed of the plan's cells (LabRunCell), and how long that takes. */
+static gint64
+needed_ms(const LabPlan *plan, const GPtrArray *cells, guint *n)
+{
+    if (cells->len == 0)
+        return 0;
+    return lab_repetition_expected_ms(cells, plan->matrix->adaptive, n);
+}
+
 LabPlanCost
 lab_plan_cost(const LabPlan *plan, int jobs, LabPlanHistory history, gpointer user_data)
 {
+    g_autoptr(GPtrArray) cells = g_ptr_array_new_with_free_func(g_free);
+    const LabAdaptive *adaptive = plan->matrix->adaptive;
     LabPlanCost cost = {0};
-    gint64 longest_cell_ms = 0;
+    gint64 longest_cell_ms = 0, deadline_ms = 0;
 
     for (guint i = 0; i < plan->cells->len; i++) {
         const LabCell *cell = plan->cells->pdata[i];
         gint64 guess = guess_ms(cell);
         gint64 ms = history ? history(cell, guess, user_data) : guess;
 
+        if (adaptive)
+            g_ptr_array_add(cells, run_cell_new(cell, i, ms));
         cost.expected_ms += ms;
         longest_cell_ms = MAX(longest_cell_ms, ms);
+        deadline_ms = MAX(deadline_ms, longest_ms(&cell->deadlines));
         cost.longest_ms += longest_ms(&cell->deadlines);
         /* The first of a signature: repetitions of a cell end alike as a rule. */
         if (strcmp(cell->keep_dumps, "all") == 0 ||
@@ -59,8 +89,14 @@ lab_plan_cost(const LabPlan *plan, int jobs, LabPlanHistory history, gpointer us
         }
     }
     jobs = MAX(jobs, 1);
+    cost.expected_cells = plan->cells->len;
+    cost.expected_ms = adaptive ? needed_ms(plan, cells, &cost.expected_cells) : cost.expected_ms;
     cost.expected_ms = MAX(cost.expected_ms / jobs, longest_cell_ms);
     cost.longest_ms /= MIN(jobs, (int)MAX(plan->cells->len, 1));
+    if (adaptive && adaptive->budget_ms > 0) {
+        cost.expected_ms = MIN(cost.expected_ms, MAX(adaptive->budget_ms, longest_cell_ms));
+        cost.longest_ms = MIN(cost.longest_ms, adaptive->budget_ms + deadline_ms);
+    }
     cost.dump_bytes = cost.dump_bytes_most / 16;
     return cost;
 }
@@ -82,8 +118,10 @@ lab_plan_print(const LabPlan *plan, const LabPlanCost *cost)
         lab_table_add(table, cell->id, cell->kernel_id, cell->recipe, cell->variant, repetition);
     }
     lab_table_print(table);
-    printf("\n%u cell%s; about %s, at most %s\n", plan->cells->len,
-           plan->cells->len == 1 ? "" : "s", expected, longest);
+    printf("\n%u cell%s", plan->cells->len, plan->cells->len == 1 ? "" : "s");
+    if (plan->matrix->adaptive)
+        printf(" at most, about %u expected", cost->expected_cells);
+    printf("; about %s, at most %s\n", expected, longest);
     if (cost->dumps > 0)
         printf("up to %u vmcore%s: about %s, at most %s\n", cost->dumps,
                cost->dumps == 1 ? "" : "s", bytes, most);
@@ -113,11 +151,11 @@ print_cells(const GPtrArray *cells)
 void
 lab_plan_print_json(const LabPlan *plan, const LabPlanCost *cost)
 {
-    printf("{\n  \"schema_version\": 1,\n  \"expected_ms\": %" G_GINT64_FORMAT
-           ",\n  \"longest_ms\": %" G_GINT64_FORMAT
+    printf("{\n  \"schema_version\": 1,\n  \"expected_cells\": %u,\n  \"expected_ms\": "
+           "%" G_GINT64_FORMAT ",\n  \"longest_ms\": %" G_GINT64_FORMAT
            ",\n  \"dumps\": %u,\n  \"dump_bytes\": %" G_GUINT64_FORMAT
            ",\n  \"dump_bytes_most\": %" G_GUINT64_FORMAT ",\n  \"cells\": [",
-           cost->expected_ms, cost->longest_ms, cost->dumps, cost->dump_bytes,
+           cost->expected_cells, cost->expected_ms, cost->longest_ms, cost->dumps, cost->dump_bytes,
            cost->dump_bytes_most);
     print_cells(plan->cells);
     printf("\n  ]\n}\n");

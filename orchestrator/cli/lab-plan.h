@@ -36,7 +36,8 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(LabPlan, lab_plan_free)
 typedef gint64 (*LabPlanHistory)(const LabCell *cell, gint64 guess_ms, gpointer user_data);
 
 typedef struct {
-    gint64 expected_ms;      /* wall clock with so many jobs */
+    guint expected_cells;    /* that run: of an adaptive run, without a budget, about */
+    gint64 expected_ms;      /* of these, wall clock with so many jobs; until the budget ends */
     gint64 longest_ms;       /* the same when every cell uses up its deadlines */
     guint dumps;             /* vmcores kept, at most */
     guint64 dump_bytes;      /* what they take as a rule: a sixteenth of the memory */

@@ -31,6 +31,11 @@ verdict_of() {
 is "--dry-run counts the most" "$(status "$KREGLAB" run --dry-run "$T/matrix.yaml" && tail -n 3 "$T/out" | grep -o '^120 cells')" \
     "0
 120 cells"
+is "and expects fewer" \
+    "$("$KREGLAB" run --dry-run --json "$T/matrix.yaml" | jq '.expected_cells > 20 and .expected_cells < 90')" true
+is "or what the budget bears" \
+    "$("$KREGLAB" run --dry-run --json --budget 30s -j 1 "$T/matrix.yaml" | jq -c '[.expected_ms, .longest_ms < 1000000]')" \
+    "[30000,true]"
 # The second kernel always fails, the third never.
 is "it runs: status 1, as one kernel fails" \
     "$(FAKE_WORKER_PLAN='6.1.0-2*=fail' status "$KREGLAB" run -j 2 "$T/matrix.yaml")" 1
@@ -102,6 +107,9 @@ has "and says what is open" "$T/out" '^settled 0 of 2 comparisons after .*; 2 op
 is "the third kernel lacks what the recipe needs: it is run" \
     "$(FAKE_WORKER_PLAN='6.1.0-3*=skipped' status "$KREGLAB" run -j 1 --json "$T/matrix.yaml")" 0
 ok "$("$SOURCE_ROOT/tests/cli/check-schema" events "$T/out" >"$T/check" 2>&1; echo $?)" "its events are as the schema says"
+left=$(jq -s '[.[] | select(.event == "run-started" or .event == "cell-finished") | .left_ms]' "$T/out")
+ok "$(echo "$left" | jq -e 'length > 20 and (map(. != null) | all) and .[0] > 0 and .[-1] < 100' >/dev/null; echo $?)" \
+    "each tells the time left ($(echo "$left" | jq -c '[.[0], .[20], .[-1]]') ms)"
 is "three skipped cells are enough" \
     "$("$KREGLAB" show --json | jq '[.cells[] | select(.state == "skipped")] | length')" 3
 is "the rest is spared, with why" \
