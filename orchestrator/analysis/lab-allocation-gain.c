@@ -45,6 +45,22 @@ at_most(const Group *group)
     return lab_allocation_progress(group) + group->waiting;
 }
 
+guint
+lab_allocation_most(const Comparison *comparison)
+{
+    return MIN(at_most(comparison->a), at_most(comparison->b));
+}
+
+/* The shares are settled: a new crash is what is waited for. */
+static void
+expect_title(Comparison *comparison)
+{
+    for (guint i = 0; i < POINTS; i++)
+        comparison->points[i] = comparison->title_pairs;
+    comparison->more = comparison->told.more_pairs = comparison->title_pairs;
+    comparison->worse = 1;
+}
+
 static double
 pairs_to_settle(const LabSequential *test, const LabSequentialRule *rule, double a, double b)
 {
@@ -59,9 +75,13 @@ lab_allocation_expect(Comparison *comparison, const LabSequentialRule *rule)
 {
     const LabSequential *test = &comparison->told.test;
     const Group *a = comparison->a, *b = comparison->b;
-    double most = MIN(at_most(a), at_most(b)) - test->pairs;
+    double most = lab_allocation_most(comparison) - test->pairs;
     double *points = comparison->points;
 
+    if (comparison->title_pairs > 0) {
+        expect_title(comparison);
+        return;
+    }
     comparison->worse = comparison->more = 0;
     for (guint i = 0; i < SHARES * SHARES; i++) {
         guint of_a = i / SHARES, of_b = i % SHARES;
@@ -90,7 +110,7 @@ lab_allocation_gain(const Comparison *comparison, double left)
     const double *points = comparison->points;
     guint pairs = comparison->told.test.pairs;
     double flying = MIN(lab_allocation_progress(a), lab_allocation_progress(b)) - pairs;
-    double most = MIN(at_most(a), at_most(b)) - pairs;
+    double most = lab_allocation_most(comparison) - pairs;
     double weight = 1 + (comparison->told.variants ? 1 : comparison->worse);
     double best = 0, spent = 0;
     guint done = 0, n = 0;

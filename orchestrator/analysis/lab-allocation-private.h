@@ -21,6 +21,8 @@ typedef struct {
     int known;            /* all up to it are told */
     int first;            /* up to it they are run whatever the others say */
     guint usable, running, waiting, unable;
+    const char **crash_of;  /* by repetition from 1: LabAllocation.names; NULL: none */
+    GPtrArray *crashes;     /* of those in 'bad' */
     GByteArray *bad;        /* of the usable ones up to 'known', in their order */
     guint n_bad;            /* of those */
     double shares[SHARES];  /* of bad ones: quantiles, none, all */
@@ -32,6 +34,14 @@ typedef struct {
     GSequenceIter *place;
 } Group;
 
+/* A crash that either side shows. */
+typedef struct {
+    const char *name;
+    gboolean is_old;    /* the baseline shows it */
+    guint rank;         /* how many the candidate had shown by its first sight; 0: it does not */
+    LabSequential test; /* of the pairs after that */
+} Title;
+
 typedef struct {
     LabAllocationComparison told;
     Group *a, *b;
@@ -39,9 +49,14 @@ typedef struct {
     double worse;          /* the chance that b's share is the larger one */
     double more;           /* how many settle it or use up the repetitions: the mean */
     double part_a, part_b; /* of the scores */
+    GArray *titles;        /* Title */
+    guint ranks;           /* that are given */
+    gboolean baseline_crashes;
+    double title_pairs; /* the shares are settled, and so many more may settle a new crash; or 0 */
 } Comparison;
 
 struct LabAllocation {
+    GStringChunk *names;
     LabAdaptive adaptive;
     LabSequentialRule rule;
     GPtrArray *groups;      /* Group */
@@ -54,12 +69,22 @@ struct LabAllocation {
     guint first_group, single; /* the group there, and among those that nobody compares */
 };
 
+/* Pairs that there may be. */
+guint lab_allocation_most(const Comparison *comparison);
 /* The quantiles of a group whose results changed. */
 void lab_allocation_weigh(Group *group);
 /* What is expected of an open comparison, from the quantiles of its groups. */
 void lab_allocation_expect(Comparison *comparison, const LabSequentialRule *rule);
 /* Settlements a pair, weighed. 0: what runs already may suffice, or nothing is left to run. */
 double lab_allocation_gain(const Comparison *comparison, double left);
+
+/* What both sides of the next pair crash with; NULL: they do not. */
+void lab_allocation_take_titles(Comparison *comparison, const LabSequentialRule *rule,
+                                const char *a, const char *b);
+/* The fewest pairs that are expected to settle a new crash, if it is more than that it came up
+ * once; 0: none, or over 'most'. */
+double lab_allocation_title_pairs(const Comparison *comparison, const LabSequentialRule *rule,
+                                  double most);
 
 /* Scores of a comparison's groups, after results, starts or costs. */
 void lab_allocation_refresh(const LabAllocation *allocation, Comparison *comparison);

@@ -17,30 +17,39 @@ is_unable(const LabAllocation *allocation, const Group *group)
 }
 
 static LabAllocationState
-judge(const LabAllocation *allocation, const Comparison *comparison)
+judge(const LabAllocation *allocation, Comparison *comparison)
 {
     const Group *a = comparison->a, *b = comparison->b;
     const LabSequential *test = &comparison->told.test;
     LabSequentialState state = lab_sequential_state(test, &allocation->rule);
+    gboolean settled = test->pairs >= (guint)allocation->adaptive.min &&
+                       state != LAB_SEQUENTIAL_OPEN;
 
-    if (test->pairs >= (guint)allocation->adaptive.min && state != LAB_SEQUENTIAL_OPEN)
+    comparison->title_pairs =
+        settled ? lab_allocation_title_pairs(comparison, &allocation->rule,
+                                             lab_allocation_most(comparison) - test->pairs)
+                : 0;
+    if (settled && comparison->title_pairs <= 0)
         return state == LAB_SEQUENTIAL_DIFFER ? LAB_ALLOCATION_DIFFER : LAB_ALLOCATION_ALIKE;
     if (is_unable(allocation, a) || is_unable(allocation, b))
         return LAB_ALLOCATION_UNABLE;
-    if (MIN(lab_allocation_progress(a) + a->waiting, lab_allocation_progress(b) + b->waiting) <=
-        test->pairs)
-        return LAB_ALLOCATION_EXHAUSTED;
-    return LAB_ALLOCATION_OPEN;
+    return lab_allocation_most(comparison) <= test->pairs ? LAB_ALLOCATION_EXHAUSTED
+                                                          : LAB_ALLOCATION_OPEN;
 }
 
 static void
 settle(LabAllocation *allocation, Comparison *comparison)
 {
-    const GByteArray *a = comparison->a->bad, *b = comparison->b->bad;
+    const Group *a = comparison->a, *b = comparison->b;
     LabSequential *test = &comparison->told.test;
 
-    while (test->pairs < MIN(a->len, b->len))
-        lab_sequential_add(test, &allocation->rule, a->data[test->pairs], b->data[test->pairs]);
+    while (test->pairs < MIN(a->bad->len, b->bad->len)) {
+        guint i = test->pairs;
+
+        lab_sequential_add(test, &allocation->rule, a->bad->data[i], b->bad->data[i]);
+        lab_allocation_take_titles(comparison, &allocation->rule, a->crashes->pdata[i],
+                                   b->crashes->pdata[i]);
+    }
     comparison->told.state = judge(allocation, comparison);
     if (comparison->told.state == LAB_ALLOCATION_OPEN) {
         lab_allocation_expect(comparison, &allocation->rule);
@@ -63,13 +72,15 @@ take_known(Group *group)
         if (told < LAB_TOLD_GOOD)
             continue;
         g_byte_array_append(group->bad, &bad, 1);
+        g_ptr_array_add(group->crashes, (gpointer)group->crash_of[group->known]);
         group->n_bad += bad;
     }
     lab_allocation_weigh(group);
 }
 
 void
-lab_allocation_tell(LabAllocation *allocation, guint number, int repetition, LabTold told)
+lab_allocation_tell(LabAllocation *allocation, guint number, int repetition, LabTold told,
+                    const char *crash)
 {
     Group *group = allocation->groups->pdata[number];
     guint8 *place = &group->told[repetition];
@@ -83,6 +94,8 @@ lab_allocation_tell(LabAllocation *allocation, guint number, int repetition, Lab
         group->first = MAX(group->first, repetition);
     allocation->first_most = MAX(allocation->first_most, group->first);
     *place = TOLD + told;
+    if (told == LAB_TOLD_BAD && crash)
+        group->crash_of[repetition] = g_string_chunk_insert_const(allocation->names, crash);
     take_known(group);
     for (guint i = 0; i < group->comparisons->len; i++) {
         Comparison *comparison = group->comparisons->pdata[i];

@@ -10,9 +10,18 @@ static void
 group_free(Group *group)
 {
     g_free(group->told);
+    g_free(group->crash_of);
+    g_ptr_array_unref(group->crashes);
     g_byte_array_unref(group->bad);
     g_ptr_array_unref(group->comparisons);
     g_free(group);
+}
+
+static void
+comparison_free(Comparison *comparison)
+{
+    g_array_unref(comparison->titles);
+    g_free(comparison);
 }
 
 LabAllocation *
@@ -27,7 +36,8 @@ lab_allocation_new(const LabAdaptive *adaptive)
         .effect = adaptive->effect,
     };
     allocation->groups = g_ptr_array_new_with_free_func((GDestroyNotify)group_free);
-    allocation->comparisons = g_ptr_array_new_with_free_func(g_free);
+    allocation->comparisons = g_ptr_array_new_with_free_func((GDestroyNotify)comparison_free);
+    allocation->names = g_string_chunk_new(256);
     allocation->order = g_sequence_new(NULL);
     g_queue_init(&allocation->settled);
     allocation->left = INFINITY;
@@ -44,6 +54,7 @@ lab_allocation_free(LabAllocation *allocation)
     g_queue_clear(&allocation->settled);
     g_ptr_array_unref(allocation->comparisons);
     g_ptr_array_unref(allocation->groups);
+    g_string_chunk_free(allocation->names);
     g_free(allocation);
 }
 
@@ -59,6 +70,8 @@ lab_allocation_add(LabAllocation *allocation, int repetitions)
     group->next_spare = allocation->adaptive.min + 1;
     group->first = MIN(allocation->adaptive.min, repetitions);
     group->waiting = (guint)repetitions;
+    group->crash_of = g_new0(const char *, (gsize)repetitions + 1);
+    group->crashes = g_ptr_array_new();
     group->bad = g_byte_array_new();
     group->comparisons = g_ptr_array_new();
     group->cost = 1;
@@ -112,6 +125,7 @@ lab_allocation_compare(LabAllocation *allocation, guint baseline, guint candidat
     Group *groups[] = {allocation->groups->pdata[baseline], allocation->groups->pdata[candidate]};
 
     comparison->told = (LabAllocationComparison){baseline, candidate, variants, .more_pairs = 0};
+    comparison->titles = g_array_new(FALSE, FALSE, sizeof(Title));
     comparison->a = groups[0];
     comparison->b = groups[1];
     g_ptr_array_add(allocation->comparisons, comparison);

@@ -12,6 +12,9 @@
  * no way to choose n can make it more likely. The matrix's share of errors is spread over its
  * comparisons (Bonferroni), which holds although they share runs.
  *
+ * Where both sides crash, shares are not all that a verdict says: a comparison whose shares are
+ * settled stays open while a new crash may yet be (lab-allocation-titles.c).
+ *
  * What is expected: the posterior of each side's share (Beta, after Jeffreys' prior) is taken at a
  * few quantiles, each pair of which says how many more pairs of runs would settle the comparison.
  * Its gain is the largest ratio, over all numbers h of further pairs, of the chance that it is
@@ -74,8 +77,10 @@ void lab_allocation_compare(LabAllocation *allocation, guint baseline, guint can
 void lab_allocation_set_cost(LabAllocation *allocation, guint group, double cost);
 void lab_allocation_set_left(LabAllocation *allocation, double left);
 
-/* The result of a repetition (from 1), in whatever order they come. */
-void lab_allocation_tell(LabAllocation *allocation, guint group, int repetition, LabTold told);
+/* The result of a repetition (from 1), in whatever order they come. 'crash' is what a bad one's
+ * crash is told apart by; NULL: it is none. */
+void lab_allocation_tell(LabAllocation *allocation, guint group, int repetition, LabTold told,
+                         const char *crash);
 
 /* FALSE: nothing is to be run before more results. Asked again without lab_allocation_take(), it
  * says the same. While nothing runs it is FALSE only when nothing is left. */

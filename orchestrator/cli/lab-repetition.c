@@ -59,6 +59,15 @@ told(const LabBrief *brief)
     return brief->outcome == LAB_OUTCOME_PASS ? LAB_TOLD_GOOD : LAB_TOLD_BAD;
 }
 
+/* As the analysis tells crashes apart. */
+static const char *
+crash_of(const LabBrief *brief)
+{
+    if (brief->outcome != LAB_OUTCOME_CRASH)
+        return NULL;
+    return brief->k0 ? brief->k0 : brief->title;
+}
+
 static void
 on_done(const LabRunCell *cell, const LabBrief *brief, gpointer data)
 {
@@ -68,7 +77,8 @@ on_done(const LabRunCell *cell, const LabBrief *brief, gpointer data)
     repetition->done++;
     repetition->work_ms = -1;
     set_cost(repetition, number);
-    lab_allocation_tell(repetition->allocation, number, cell->repetition, told(brief));
+    lab_allocation_tell(repetition->allocation, number, cell->repetition, told(brief),
+                        crash_of(brief));
 }
 
 static void

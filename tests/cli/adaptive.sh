@@ -121,6 +121,13 @@ is "and the last event sums up" \
 is "--adaptive does without a matrix" \
     "$(status "$KREGLAB" run -k '6.1*' -r "$T/mine" -j 2 --adaptive -n 30)" 0
 has "and spares, too" "$T/out" '[0-9]+ spared'
+is "all crash, the second kernel in half of its runs otherwise" \
+    "$(FAKE_WORKER_PLAN='6.1.0-2*[02468]=other-crash;*=crash' status "$KREGLAB" run -j 2 "$T/matrix.yaml")" 1
+echo "# runs: $(runs_of 6.1.0-1-test) $(runs_of 6.1.0-2-test) $(runs_of 6.1.0-3-test)"
+is "it goes on until the new crash is settled" \
+    "$("$KREGLAB" compare latest --json | jq -c '.comparisons[] | select(.candidate.kernel == "6.1.0-2-test") | [.verdict, .settled]')" \
+    '["new-crash",true]'
+ok "$([ "$(runs_of 6.1.0-3-test)" -lt "$(runs_of 6.1.0-2-test)" ]; echo $?)" "the third, which has none, is spared before"
 cat >"$T/bad.yaml" <<YAML
 kernels: ["6.1*"]
 recipes: ["$T/mine"]

@@ -8,9 +8,9 @@
  *   FAKE_WORKER_LOG   a file that gets "start ID PID", "result ID", "infra ID", "clean" lines, and
  *                     "warm ID" or "cold ID", as it was asked to run it
  *   FAKE_WORKER_GUEST a pid that is told as the guest's
- * Behaviours: suspect, suspect-once, pass, fail, expected-crash, crash, infra, infra-once, lost,
- * lost-once, no-result, skipped, slow (until it is told to stop), stubborn (not even then), flood,
- * dirty.
+ * Behaviours: suspect, suspect-once, pass, fail, expected-crash, crash, other-crash, infra,
+ * infra-once, lost, lost-once, no-result, skipped, slow (until it is told to stop), stubborn (not
+ * even then), flood, dirty.
  */
 #include <fcntl.h>
 #include <fnmatch.h>
@@ -88,17 +88,17 @@ flood(void)
 }
 
 static json_t *
-crash_of(const json_t *cell, const char *title)
+crash_of(const json_t *cell, const char *title, gboolean other)
 {
-    g_autofree char *hash =
-        g_compute_checksum_for_string(G_CHECKSUM_SHA256, lab_json_string(cell, "recipe"), -1);
+    g_autofree char *hash = g_compute_checksum_for_string(
+        G_CHECKSUM_SHA256, other ? title : lab_json_string(cell, "recipe"), -1);
     g_autofree char *k0 = g_strdup_printf("v1:%.16s", hash);
 
     return json_pack(
         "{s:s, s:s, s:[], s:[{s:s, s:n, s:b, s:n}], s:i, s:i, s:{s:s, s:s, s:s}, s:[]}", "type",
-        "panic", "title", title, "alternatives", "frames", "function", "sysrq_handle_crash",
-        "module", "reliable", 1, "stack", "line_first", 1, "line_last", 2, "signature", "k0", k0,
-        "k1", k0, "k2", k0, "reports");
+        "panic", "title", title, "alternatives", "frames", "function",
+        other ? "other_function" : "sysrq_handle_crash", "module", "reliable", 1, "stack",
+        "line_first", 1, "line_last", 2, "signature", "k0", k0, "k1", k0, "k2", k0, "reports");
 }
 
 static json_t *
@@ -136,15 +136,19 @@ make_result(const json_t *cell, const char *behaviour, int dirfd, gboolean first
     if (g_str_equal(behaviour, "infra") || (g_str_equal(behaviour, "infra-once") && first))
         return result_of(cell, "infra", NULL, json_null(), json_null());
     if (g_str_has_suffix(behaviour, "crash") || g_str_equal(behaviour, "dirty")) {
+        gboolean other = g_str_equal(behaviour, "other-crash");
+
         lab_file_write(dirfd, "vmcore", "KDUMP   ", -1, 0600, NULL);
-        result =
-            result_of(cell, "ran", "crash",
-                      crash_of(cell, g_str_equal(behaviour, "dirty")
-                                         ? "panic: \x1b[2J\x1b]0;owned\a \xe2\x80\xae"
-                                           "dirty"
-                                         : "Kernel panic - not syncing: sysrq triggered crash"),
-                      json_pack("{s:s, s:s, s:i, s:i, s:n}", "method", "kdump", "path", "vmcore",
-                                "size_bytes", 8, "duration_ms", 10, "why_not"));
+        result = result_of(cell, "ran", "crash",
+                           crash_of(cell,
+                                    g_str_equal(behaviour, "dirty")
+                                        ? "panic: \x1b[2J\x1b]0;owned\a \xe2\x80\xae"
+                                          "dirty"
+                                    : other ? "general protection fault in other_function"
+                                            : "Kernel panic - not syncing: sysrq triggered crash",
+                                    other),
+                           json_pack("{s:s, s:s, s:i, s:i, s:n}", "method", "kdump", "path",
+                                     "vmcore", "size_bytes", 8, "duration_ms", 10, "why_not"));
         json_object_set_new(result, "time_to_crash_ms", json_integer(700));
         if (g_str_equal(behaviour, "expected-crash"))
             json_object_set_new(result, "expected", json_true());

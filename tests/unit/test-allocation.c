@@ -2,6 +2,7 @@
 /* Which run is next in an adaptive run: what it prefers, that errors are held all the same, and
  * what it settles that an even spread over all open comparisons does not. */
 #include <math.h>
+#include <time.h>
 
 #include "lab-allocation.h"
 
@@ -108,9 +109,9 @@ play(const Truth *truth, double budget, NextFunc next, GRand *dice)
         lab_allocation_set_left(allocation, budget);
         started[step.group]++;
         count.runs++;
-        lab_allocation_tell(allocation, step.group, step.repetition,
-                            g_rand_double(dice) < truth->share[step.group] ? LAB_TOLD_BAD
-                                                                           : LAB_TOLD_GOOD);
+        lab_allocation_tell(
+            allocation, step.group, step.repetition,
+            g_rand_double(dice) < truth->share[step.group] ? LAB_TOLD_BAD : LAB_TOLD_GOOD, NULL);
     }
     count_states(&count, allocation, truth);
     return count;
@@ -211,9 +212,9 @@ play_expected(const Truth *truth, Expected *sum, GRand *dice)
         if (step.spare)
             continue;
         begun++;
-        lab_allocation_tell(allocation, step.group, step.repetition,
-                            g_rand_double(dice) < truth->share[step.group] ? LAB_TOLD_BAD
-                                                                           : LAB_TOLD_GOOD);
+        lab_allocation_tell(
+            allocation, step.group, step.repetition,
+            g_rand_double(dice) < truth->share[step.group] ? LAB_TOLD_BAD : LAB_TOLD_GOOD, NULL);
     }
     for (guint i = 0; i < 3; i++) {
         sum->told[i] += told[i];
@@ -264,7 +265,7 @@ run_one(LabAllocation *allocation, guint group, LabTold told, int *repetition)
     LabAllocationStep step = {group, ++*repetition, FALSE};
 
     lab_allocation_take(allocation, &step);
-    lab_allocation_tell(allocation, group, step.repetition, told);
+    lab_allocation_tell(allocation, group, step.repetition, told, NULL);
 }
 
 /* The first ones of all groups go in the plan's order, whatever they say. */
@@ -281,7 +282,7 @@ test_first(void)
         g_assert_cmpint(step.repetition, ==, 1 + (int)i / 4);
         lab_allocation_take(allocation, &step);
         lab_allocation_tell(allocation, step.group, step.repetition,
-                            step.group == 2 ? LAB_TOLD_BAD : LAB_TOLD_GOOD);
+                            step.group == 2 ? LAB_TOLD_BAD : LAB_TOLD_GOOD, NULL);
     }
     g_assert_true(lab_allocation_next(allocation, &step));
     /* The plain difference, to begin with the side that all comparisons need. */
@@ -330,7 +331,7 @@ test_order(void)
         /* Both sides of a comparison stay in step. */
         g_assert_cmpint(ABS((int)started[step.group] - (int)started[step.group ^ 1]), <=, 1);
         lab_allocation_tell(allocation, step.group, step.repetition,
-                            step.group < 6 && step.group % 2 ? LAB_TOLD_BAD : LAB_TOLD_GOOD);
+                            step.group < 6 && step.group % 2 ? LAB_TOLD_BAD : LAB_TOLD_GOOD, NULL);
     }
     g_assert_cmpstr(order->str, ==, "acbd");
     g_assert_cmpint(lab_allocation_comparison(allocation, 0)->state, ==, LAB_ALLOCATION_DIFFER);
@@ -361,10 +362,10 @@ test_waits(void)
     g_assert_cmpuint(flying, >=, 4);
     g_assert_cmpuint(flying, <, 20);
     /* What runs ends out of turn: the later one counts once the earlier one is there. */
-    lab_allocation_tell(allocation, 1, 5, LAB_TOLD_BAD);
-    lab_allocation_tell(allocation, 0, 4, LAB_TOLD_GOOD);
+    lab_allocation_tell(allocation, 1, 5, LAB_TOLD_BAD, NULL);
+    lab_allocation_tell(allocation, 0, 4, LAB_TOLD_GOOD, NULL);
     g_assert_cmpuint(lab_allocation_comparison(allocation, 0)->test.pairs, ==, 3);
-    lab_allocation_tell(allocation, 1, 4, LAB_TOLD_NOTHING);
+    lab_allocation_tell(allocation, 1, 4, LAB_TOLD_NOTHING, NULL);
     g_assert_cmpuint(lab_allocation_comparison(allocation, 0)->test.pairs, ==, 4);
 }
 
@@ -383,7 +384,7 @@ test_unable_and_resumed(void)
             run_one(allocation, i % 3, i % 3 == 2 ? LAB_TOLD_UNABLE : LAB_TOLD_GOOD,
                     &started[i % 3]);
     g_assert_cmpint(lab_allocation_comparison(allocation, 1)->state, ==, LAB_ALLOCATION_UNABLE);
-    lab_allocation_tell(allocation, 0, 6, LAB_TOLD_GOOD);
+    lab_allocation_tell(allocation, 0, 6, LAB_TOLD_GOOD, NULL);
     while (lab_allocation_next(allocation, &step) && step.spare) {
         g_assert_cmpuint(step.group, ==, 2);
         lab_allocation_take(allocation, &step);
@@ -413,7 +414,7 @@ test_large(void)
     for (guint star = 0; star < 2; star++) {
         g_autoptr(GRand) dice = g_rand_new_with_seed(5 + star);
         g_autoptr(LabAllocation) allocation = lab_allocation_new(&settings);
-        gint64 start_us = g_get_monotonic_time();
+        clock_t begun = clock(); /* not the time that a busy machine takes */
         LabAllocationStep step;
         guint runs = 0, spared = 0;
 
@@ -430,12 +431,13 @@ test_large(void)
                 lab_allocation_tell(allocation, step.group, step.repetition,
                                     g_rand_double(dice) < (step.group % 7 ? 0.02 : 0.6)
                                         ? LAB_TOLD_BAD
-                                        : LAB_TOLD_GOOD);
+                                        : LAB_TOLD_GOOD,
+                                    NULL);
         }
         g_test_message("%u runs, %u spared, in %.1f s", runs, spared,
-                       (double)(g_get_monotonic_time() - start_us) / 1e6);
+                       (double)(clock() - begun) / CLOCKS_PER_SEC);
         g_assert_cmpuint(runs + spared, ==, 100000);
-        g_assert_cmpint(g_get_monotonic_time() - start_us, <, 30 * G_USEC_PER_SEC);
+        g_assert_cmpint((clock() - begun) / CLOCKS_PER_SEC, <, 30);
     }
 }
 
