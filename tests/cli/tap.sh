@@ -9,6 +9,9 @@ T=$(mktemp -d "${TMPDIR:-/tmp}/kreglab-cli-XXXXXX")
 trap 'rm -rf "$T"' EXIT
 export KREGLAB_DATA=$T/data KREGLAB_CACHE=$T/cache KREGLAB_WORKER=$FAKE_WORKER
 export FAKE_WORKER_LOG=$T/worker.log FAKE_WORKER_PLAN='' FAKE_WORKER_MS=0
+# Nobody's own settings.
+export KREGLAB_CONFIG=$T/settings.yaml
+echo '{}' >"$KREGLAB_CONFIG"
 unset NO_COLOR
 
 # ok STATUS TEXT: one test that passed when STATUS is 0.
