@@ -3,7 +3,7 @@
 #
 # The recipes are worth something when they crash a kernel that has the defect and leave the same
 # kernel without it alone. So a Debian source kernel is built twice, as it is and with one
-# incident's defect put back (zoo/*.patch), and the recipe runs on both, ten times.
+# incident's defect put back (RECIPE-VERSION.patch), and the recipe runs on both, ten times.
 #
 # The first run compiles for 5 to 30 minutes a kernel; later ones find the kernels where they were
 # left, below KREGLAB_TEST_DATA/zoo. KREGLAB_ZOO_REPEAT sets how often (default 10).
@@ -44,31 +44,35 @@ of() {
     jq -rc --arg k "$1" "[.cells[] | select(.kernel == \$k)] | $2" "$T/report.json"
 }
 
-# incident RECIPE VARIANT SOURCE PATCH TITLE: builds both kernels, runs the recipe, judges.
+# incident RECIPE SOURCE TITLE [CONFIG-FRAGMENT]: builds both kernels, runs the recipe, judges.
 incident() {
-    local recipe=$1 variant=$2 source=$3 patch=$4 title=$5 base crashes
-    base=zoo-${source##*linux-source-}
+    local recipe=$1 source=$2 title=$3 version=${2##*linux-source-} config=() fixed broken crashes
+    fixed=zoo-$version-fixed broken=zoo-$version-$recipe
 
-    build "$base-fixed" --source "$source"
-    build "$base-broken" --source "$source" --patch "$here/$patch" --defect "$recipe"
-    status "$KREGLAB" run -k "$base-broken" -k "$base-fixed" -r "$recipe" --variant "$variant" \
-        -n "$repeat" >"$T/status"
+    if [ $# -gt 3 ]; then config=(--config "$here/$4"); fi
+    build "$fixed" --source "$source" "${config[@]}"
+    build "$broken" --source "$source" "${config[@]}" --patch "$here/$recipe-$version.patch" \
+        --defect "$recipe"
+    status "$KREGLAB" run -k "$broken" -k "$fixed" -r "$recipe" \
+        --variant "${KREGLAB_ZOO_VARIANT:-default}" -n "$repeat" >"$T/status"
     sed 's/^/# /' "$T/err" | tr -d '\r' | tail -n $((2 * repeat + 5))
     "$KREGLAB" report latest --format json >"$T/report.json"
     is "$recipe: all of it is expected" "$(cat "$T/status")" 0
-    crashes=$(of "$base-broken" "map(select(.outcome == \"crash\" and (.title | test(\"$title\"))
+    crashes=$(of "$broken" "map(select(.outcome == \"crash\" and (.title | test(\"$title\"))
         and .time_to_crash_ms <= 60000)) | length")
     echo "# $recipe: $crashes of $repeat runs crash the broken kernel within 60 s:" \
-        "$(of "$base-broken" 'map(.time_to_crash_ms) | "\(min) to \(max) ms"')"
+        "$(of "$broken" 'map(.time_to_crash_ms) | "\(min) to \(max) ms"')"
     ok "$([ $((crashes * 10)) -ge $((repeat * 9)) ]; echo $?)" \
         "$recipe crashes the broken kernel as the incident says, in 9 of 10 runs"
     is "$recipe reaches its condition on the fixed one and passes, each time" \
-        "$(of "$base-fixed" 'map(select(.outcome == "pass" and .reached.held)) | length')" "$repeat"
+        "$(of "$fixed" 'map(select(.outcome == "pass" and .reached.held)) | length')" "$repeat"
     is "$recipe: the verdict is 'fixed'" \
         "$(jq -rc --arg r "$recipe" '[.comparisons[] | select(.kind == "kernels" and .recipe == $r) | .verdict] | unique' \
             "$T/report.json")" '["fixed"]'
 }
 
-incident page-frag-alloc "${KREGLAB_ZOO_VARIANT:-default}" debian:bookworm/linux-source-6.1 \
-    page-frag-alloc-6.1.patch '^BUG: Bad page state'
+incident page-frag-alloc debian:bookworm/linux-source-6.1 '^BUG: Bad page state'
+# Debian's 5.10 with its preemption lets others run in the loop of faults that is the defect.
+incident thp-split-softlockup debian:bullseye/linux-source-5.10 '^BUG: soft lockup in newfstat' \
+    preempt-none.config
 finish
