@@ -16,10 +16,17 @@
      .alternative = "fs-error in ${F}",
      .flags = LAB_CRASH_WEAK | LAB_CRASH_NO_TRACE | LAB_CRASH_NO_CORRUPT | LAB_CRASH_NAMED},
     {.type = "fs-error", /* fs/xfs/xfs_error.c, xfs_fsops.c */
-     .needle = "XFS (",
-     .header = "^XFS \\([^)]*\\): (?<kind>Metadata corruption|Metadata CRC error"
+     .needle = "orruption ",
+     .header = "^XFS \\([^)]*\\): (?<kind>Metadata corruption"
                "|Corruption(?: of (?:in-memory data|on-disk metadata))?)(?: \\(0x[0-9a-f]+\\))? "
                "detected(?: at " FUNCTION ")?",
+     .title = "XFS: ${kind} in ${F}",
+     .alternative = "fs-error in ${F}",
+     .skip = "^xfs_(?:\\w*error\\w*|do_force_shutdown)$",
+     .flags = LAB_CRASH_WEAK | LAB_CRASH_NO_TRACE | LAB_CRASH_NO_CORRUPT | LAB_CRASH_CONTINUES},
+    {.type = "fs-error",
+     .needle = "CRC error detected",
+     .header = "^XFS \\([^)]*\\): (?<kind>Metadata CRC error) detected(?: at " FUNCTION ")?",
      .title = "XFS: ${kind} in ${F}",
      .alternative = "fs-error in ${F}",
      .skip = "^xfs_(?:\\w*error\\w*|do_force_shutdown)$",
@@ -84,6 +91,13 @@
      .title = "WARNING in dev_watchdog",
      .alternative = "transmit queue timed out",
      .rule = LAB_CRASH_RULE_TITLE},
+    {.type = "warning", /* what that WARNING said, without its first line */
+     .needle = "NETDEV WATCHDOG: ",
+     .header = "^NETDEV WATCHDOG: \\S+ \\([^)]*\\): transmit (?:queue \\d+ )?timed out",
+     .title = "WARNING in dev_watchdog",
+     .alternative = "transmit queue timed out",
+     .rule = LAB_CRASH_RULE_TITLE,
+     .flags = LAB_CRASH_WEAK | LAB_CRASH_CONTINUES},
     {.type = "netdev-watchdog",
      .needle = "NETDEV WATCHDOG: ",
      .header = "NETDEV WATCHDOG: .*transmit (?:queue \\d+ )?timed out",

@@ -70,8 +70,11 @@ copy_high(char *to, gsize max, gsize *n, const char *from, gsize left)
     const guchar *p = (const guchar *)from;
     gsize taken = utf8_length(p, left);
     const char *text = taken ? replacement(p) : "\xef\xbf\xbd";
-    gsize length = taken && !text ? taken : !text[0] ? 0 : text[1] ? 3 : 1;
+    gsize length;
 
+    if (p[0] == 0xc3 && p[1] == 0x97 && taken && *n && to[*n - 1] == '0')
+        text = "x"; /* U+00D7, as blogs set "0x1c" */
+    length = taken && !text ? taken : !text[0] ? 0 : text[1] ? 3 : 1;
     if (*n + length > max)
         return 0;
     for (gsize i = 0; i < length; i++)

@@ -73,7 +73,8 @@ skip_spaces(const char *p)
     return p;
 }
 
-/* "[<ffffffff81234567>]", "[<        (ptrval)>]", POWER's "[c000000001234567]", or NULL. */
+/* "[<ffffffff81234567>]", "[<        (ptrval)>]", POWER's "[c000000001234567]", the "[]" that a web
+ * page leaves of it; or NULL. */
 static const char *
 skip_address(const char *p)
 {
@@ -81,6 +82,8 @@ skip_address(const char *p)
 
     if (p[0] != '[')
         return NULL;
+    if (p[1] == ']')
+        return skip_spaces(p + 2);
     if (p[1] != '<') {
         end = p + 1 + strspn(p + 1, "0123456789abcdef");
         return end - p >= 9 && *end == ']' ? skip_spaces(end + 1) : NULL;
@@ -236,8 +239,8 @@ LabCrashFrame *
 lab_crash_frame_parse_pc(const char *text, gboolean *user)
 {
     static const char *const starts[] = {
-        "RIP: 0010:", "RIP: e030:", "EIP: 0060:", "EIP: ", "RIP: ",
-        "PC is at ",  "pc : ",      "IP: ",       "NIP ",  "epc : "};
+        "RIP: 0010:", "RIP: e030:", "EIP: 0060:", "EIP: ",  "RIP: ", "PC is at ",
+        "pc : ",      "IP: ",       "NIP ",       "epc : ", "TPC: <"}; /* SPARC */
     const char *p = skip_spaces(text);
     const char *after;
 

@@ -81,6 +81,9 @@ loose_module(const char *p)
         p++;
     if (*p != '[' && *p != '(')
         return NULL;
+    /* arm64 from 6.13 on says in "(C)", "(P)", "(FK)" how it found the frame. */
+    if (*p == '(' && p[1 + strspn(p + 1, "CPTFKLU")] == ')')
+        return NULL;
     end = strpbrk(p, "])(+");
     if (end == p)
         end = strpbrk(p + 1, "])(+");

@@ -570,10 +570,13 @@ static const Row storage[] = {
      "EXT4-fs error (device vda1): ext4_foo:12: comm cat: bad\nkernel BUG at fs/foo.c:1!\n" TASK
      "RIP: 0010:foo_evict+0x1/0x2\nCall Trace:\n foo_drop+0x1/0x2\n"},
     {NULL, NULL, /* and those say nothing of this kernel */
-     "[ 9.1] EXT4-fs (vda1): error count since last fsck: 5\n[ 9.2] EXT4-fs (vda1): initial error "
-     "at time 1473: ext4_foo:1607: inode 5\n[ 9.3] BTRFS error (device vda2): open_ctree failed\n"
-     "[ 9.4] BTRFS info (device vda2): bdev /dev/vda2 errs: wr 0, rd 0, flush 0\n[ 9.5] XFS "
-     "(vda4): Mounting V5 Filesystem\n[ 9.6] XFS (vda4): Ending clean mount\n"},
+     "[    9.100000] EXT4-fs (vda1): error count since last fsck: 5\n[    9.200000] EXT4-fs "
+     "(vda1): initial error "
+     "at time 1473: ext4_foo:1607: inode 5\n[    9.300000] BTRFS error (device vda2): open_ctree "
+     "failed\n"
+     "[    9.400000] BTRFS info (device vda2): bdev /dev/vda2 errs: wr 0, rd 0, flush 0\n[    "
+     "9.500000] XFS "
+     "(vda4): Mounting V5 Filesystem\n[    9.600000] XFS (vda4): Ending clean mount\n"},
     {"SPL PANIC in foo_remove_impl", "zfs-panic",
      "VERIFY3(foo_end(a) >= end) failed (49 >= 50)\nPANIC at foo_tree.c:503:foo_remove_impl()\n"
      "Showing stack for process 77\n" TRACE
@@ -587,7 +590,8 @@ static const Row storage[] = {
      "WARNING: CPU: 0 PID: 0 at net/sched/sch_generic.c:320 0x8038b2f0\nNETDEV WATCHDOG: eth0 "
      "(foo): transmit queue 0 timed out\nModules linked in:\n"},
     {"NETDEV WATCHDOG: transmit queue timed out", "netdev-watchdog", /* from 6.8 */
-     "[ 9.1] foo_eth 1e10.ethernet eth0: NETDEV WATCHDOG: CPU: 1: transmit queue 4 timed out 5190 "
+     "[    9.100000] foo_eth 1e10.ethernet eth0: NETDEV WATCHDOG: CPU: 1: transmit queue 4 timed "
+     "out 5190 "
      "ms\n"},
 };
 

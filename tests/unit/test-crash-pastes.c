@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* What people paste: what web pages and terminals leave of a log. */
+#include <string.h>
+
+#include "lab-crash.h"
+
+typedef struct {
+    const char *title;
+    const char *text;
+} Row;
+
+static void
+test_forms(void)
+{
+    static const Row rows[] = {
+        /* a blog's typesetting, and its loss of what stood in angle brackets */
+        {"BUG: unable to handle kernel paging request in foo_add_driver",
+         "Unable to handle kernel paging request at virtual address f899b670\nOops: 0002 [#1]\nEIP "
+         "is at kobject_add+0\xc3\x97"
+         "83/0xd7\nCall Trace:\n[] kobject_register+0\xc3\x97"
+         "19/0\xc3\x97"
+         "39\n[] foo_add_driver+0\xc3\x97"
+         "36/0\xc3\x97"
+         "97\n"},
+        /* arch/sparc/kernel/process_64.c: show_regs() */
+        {"BUG: unable to handle kernel paging request in foo_insert",
+         "[    9.100000] Unable to handle kernel paging request at virtual address "
+         "ffffffffffffe000\n[ "
+         "9.2] "
+         "modprobe(77): Oops [#1]\n[    9.300000] CPU: 1 PID: 77 Comm: modprobe Not tainted "
+         "3.18.34 #7\n"
+         "[    9.400000] TPC: <foo_insert+0x1c/0x100>\n[    9.500000] g0: fffff800a17fb830\n[    "
+         "9.600000] Call Trace:\n"
+         "[    9.700000]  [0000000000522a4c] bar_insert+0x4c/0x80\n"},
+        /* arch/arm64/kernel/stacktrace.c: dump_backtrace_entry() from 6.13 on */
+        {"WARNING: locking bug in corrupted",
+         "[    1.100000] [ BUG: Invalid wait context ]\n[    1.200000] CPU: 2 UID: 0 PID: 77 Comm: "
+         "cat Not tainted "
+         "6.15.0 #26\n[    1.300000] Call trace:\n[    1.400000]  show_stack+0x14/0x1c (C)\n[    "
+         "1.500000]  "
+         "dump_stack_lvl+0xbc/0x134\n"},
+        {"WARNING in dev_watchdog", /* the first line is lost */
+         "[   18.100000] NETDEV WATCHDOG: eth0 (foo): transmit queue 3 timed out\n[   18.200000] "
+         "Backtrace:\n"
+         "[   18.300000] [<c0220ab0>] (__warn) from [<c0b63b88>] (warn_slowpath_fmt+0xa4/0xd8)\n"
+         "[   18.400000] [<c0b63ae8>] (warn_slowpath_fmt) from [<c0a46634>] "
+         "(dev_watchdog+0x308/0x30c)\n"},
+    };
+
+    for (gsize i = 0; i < G_N_ELEMENTS(rows); i++) {
+        g_autoptr(LabCrashLog) log = lab_crash_log_parse(rows[i].text, strlen(rows[i].text));
+
+        g_assert_nonnull(log->cause);
+        g_assert_cmpstr(log->cause->title, ==, rows[i].title);
+    }
+}
+
+int
+main(int argc, char **argv)
+{
+    g_test_init(&argc, &argv, NULL);
+    g_test_add_func("/crash-pastes/forms", test_forms);
+    return g_test_run();
+}
