@@ -41,6 +41,7 @@ typedef struct {
     gboolean truncated;
     gboolean wall; /* its header is what syslogd wrote to all terminals */
     gboolean torn; /* … so early that the blamed frame may be among what is lost */
+    gboolean told; /* a person's words stand before the header: only more of it makes it a report */
 } Open;
 
 struct LabCrashParser {
@@ -117,12 +118,32 @@ has_earlier(const LabCrashParser *parser, const Open *open)
     return has_strong(parser);
 }
 
+/* Is a header all there is of it? */
+static gboolean
+is_bare(const Open *open)
+{
+    for (guint i = 1; i < open->lines->len; i++) {
+        const char *text = open->lines->pdata[i];
+
+        if (strstr(text, " PID: ") || strstr(text, "Pid: ") || strstr(text, "---[ end "))
+            return FALSE;
+    }
+    return !open->traced;
+}
+
 static void
 close_report(LabCrashParser *parser, guint index)
 {
     Open *open = parser->open->pdata[index];
     LabCrashReport *report = NULL;
 
+    if (open->told && is_bare(open)) {
+        g_ptr_array_remove_index(parser->open, index);
+        parser->last_open = NULL;
+        return;
+    }
+    if (open->class->flags & LAB_CRASH_STOPS)
+        parser->log->panicked = TRUE;
     if (parser->log->reports->len < LAB_CRASH_REPORTS_MAX)
         report = lab_crash_report_build(open->class, open->lines);
     if (!report && parser->log->reports->len < LAB_CRASH_REPORTS_MAX)
@@ -326,6 +347,31 @@ add_follow_up(LabCrashParser *parser, Open *open, const LabCrashClass *class,
     add_line(parser, open, line);
 }
 
+/* "---[ end Kernel panic - not syncing: … ]---" is what stands on a screen when the first words
+ * have left it: without any other report it is one. */
+static void
+last_words(LabCrashParser *parser, const LabCrashLine *line)
+{
+    g_autoptr(GPtrArray) lines = g_ptr_array_new();
+    g_autofree char *text = g_strdup(strstr(line->text, "Kernel panic"));
+    g_autoptr(GMatchInfo) match = NULL;
+    const LabCrashClass *class;
+    LabCrashReport *report;
+
+    if (parser->open->len || parser->log->reports->len || line->text[0] != '-' ||
+        !(class = lab_crash_class_find(text, &match)))
+        return;
+    g_ptr_array_add(lines, text);
+    report = lab_crash_report_build(class, lines);
+    if (!report)
+        return;
+    report->line_first = line->number;
+    report->line_last = line->number_last;
+    report->panicked = parser->log->panicked = TRUE;
+    report->weak = report->corrupted = TRUE;
+    g_ptr_array_add(parser->log->reports, report);
+}
+
 /* Is the header enough to say that there is a report? */
 static gboolean
 tells_at_once(const LabCrashClass *class)
@@ -335,15 +381,38 @@ tells_at_once(const LabCrashClass *class)
     return !(class->flags & LAB_CRASH_WEAK && class->rule == LAB_CRASH_RULE_TITLE);
 }
 
+/* Does a person tell of a report: is the header, at 'start', quoted, an item of a list, or in the
+ * middle of a sentence? Printk's time, a level or a collector's tag say that it is the kernel. */
+static gboolean
+is_told(const LabCrashLine *line, int start)
+{
+    static gsize once;
+    static GRegex *words;
+
+    if (start <= 0 || line->has_time || line->tagged || line->level >= 0)
+        return FALSE;
+    if (g_once_init_enter(&once)) {
+        words =
+            g_regex_new("^\\s*(?:[-*+]|\\d{1,2}[.)])\\s+$|[\"'`]$|(?:^|\\s)(?:[A-Za-z']+,?\\s+){3}$"
+                        "|(?:^|\\s)(?:[A-Za-z'/_-]+[.,;:]?\\s+){6}$",
+                        G_REGEX_OPTIMIZE | G_REGEX_RAW, 0, NULL);
+        g_once_init_leave(&once, 1);
+    }
+    return g_regex_match_full(words, line->text, start, 0, 0, NULL, NULL);
+}
+
 static void
-open_report(LabCrashParser *parser, const LabCrashClass *class, const LabCrashLine *line)
+open_report(LabCrashParser *parser, const LabCrashClass *class, const LabCrashLine *line, int start)
 {
     gint index = find_open(parser, line->caller);
+    gboolean told = is_told(line, start);
     Open *open;
 
-    if (class->flags & LAB_CRASH_STOPS)
+    if ((class->flags & LAB_CRASH_STOPS) && !told)
         parser->log->panicked = TRUE;
-    if (index >= 0) {
+    if (index >= 0 && ((Open *)parser->open->pdata[index])->told) {
+        close_report(parser, (guint)index);
+    } else if (index >= 0) {
         open = parser->open->pdata[index];
         if (class->flags & LAB_CRASH_FOLLOWS) {
             add_follow_up(parser, open, class, line);
@@ -372,9 +441,10 @@ open_report(LabCrashParser *parser, const LabCrashClass *class, const LabCrashLi
     open->timed = line->has_time || line->tagged || line->level >= 0;
     open->time_us = open->cpu = -1;
     open->wall = line->number == parser->wall_line;
+    open->told = told;
     g_ptr_array_add(parser->open, open);
     add_line(parser, open, line);
-    if (tells_at_once(class))
+    if (tells_at_once(class) && !told)
         parser->has_report = TRUE;
 }
 
@@ -445,8 +515,10 @@ take_special(LabCrashParser *parser, const LabCrashLine *line)
         parser->wall_line = line->number_last + 1;
     if (parser->rebooted && strstr(line->text, "elfcorehdr="))
         forget_reboot(parser);
-    if (ends_panic(line->text))
+    if (ends_panic(line->text)) {
         parser->panic_ended = TRUE;
+        last_words(parser, line);
+    }
     if (g_str_has_prefix(line->text, "Linux version ")) {
         read_banner(parser, line->text);
         if (parser->log->boots == 1)
@@ -459,7 +531,11 @@ take_special(LabCrashParser *parser, const LabCrashLine *line)
         if (line->number > (*line->text == 'S' || parser->log->boots ? FIRMWARE_LINE : LOADER_LINE))
             note_reboot(parser, class, line);
     } else if (class) {
-        open_report(parser, class, line);
+        int start = 0;
+
+        if (match)
+            g_match_info_fetch_pos(match, 0, &start, NULL);
+        open_report(parser, class, line, start);
     }
     return class != NULL;
 }

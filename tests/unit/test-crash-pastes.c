@@ -1,8 +1,99 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* What people paste: what web pages and terminals leave of a log. */
+/*
+ * What people paste: words about a crash that are none, the last line of a screen, what web pages
+ * and terminals leave of a log.
+ */
 #include <string.h>
 
 #include "lab-crash.h"
+
+#define PANIC "Kernel panic - not syncing: Fatal machine check"
+
+/* Somebody tells of crashes; nothing crashed. */
+static void
+test_told(void)
+{
+    static const char *const texts[] = {
+        "The manual says that the machine prints " PANIC " and then starts again.\n",
+        "Usual messages are:\n\n- " PANIC "\n* BUG: soft lockup - CPU#0 stuck for 22s! [a:1]\n"
+        "1. kernel BUG at fs/foo.c:12!\n2) general protection fault: 0000 [#1] SMP\n\nThe first "
+        "means that memory is bad.\n",
+        "The message may be\n\"" PANIC "\" or\n'" PANIC " on current CPU'\nso match both.\n",
+        "+        re.compile(\"BUG: soft lockup\"),\n",
+        "One can trigger it when the range is mapped on the device: kernel BUG at mm/foo.c:55! "
+        "While it is legal, skip the checks.\n",
+        "It got to no_context(), where the \"BUG: unable to handle kernel ...\"\nis printed.\n",
+    };
+
+    for (gsize i = 0; i < G_N_ELEMENTS(texts); i++) {
+        g_autoptr(LabCrashLog) log = lab_crash_log_parse(texts[i], strlen(texts[i]));
+
+        g_test_message("%.60s", texts[i]);
+        g_assert_null(log->cause);
+        g_assert_false(log->panicked);
+    }
+}
+
+/* The kernel's own words, whatever stands before them. */
+static void
+test_own_words(void)
+{
+    static const char *const texts[] = {
+        "The manual says that the machine prints [  12.345678] " PANIC "\n",
+        "- [   12.345678] " PANIC "\n",
+        "Starting the last service of all " PANIC "\nCPU: 0 PID: 1 Comm: init Not tainted 6.1\n",
+        "login: " PANIC "\n",
+        "root@host:~# " PANIC "\n",
+    };
+
+    for (gsize i = 0; i < G_N_ELEMENTS(texts); i++) {
+        g_autoptr(LabCrashLog) log = lab_crash_log_parse(texts[i], strlen(texts[i]));
+
+        g_test_message("%.60s", texts[i]);
+        g_assert_nonnull(log->cause);
+        g_assert_cmpstr(log->cause->title, ==, "kernel panic: Fatal machine check");
+        g_assert_true(log->panicked);
+    }
+}
+
+/* A live monitor does not take a told header for a report, nor waits for the report's end. */
+static void
+test_live(void)
+{
+    static const char told[] = "This machine should print " PANIC " now";
+    static const char trace[] = "Call Trace:";
+    g_autoptr(LabCrashParser) parser = lab_crash_parser_new();
+    g_autoptr(LabCrashLog) log = NULL;
+
+    lab_crash_parser_feed(parser, told, strlen(told));
+    g_assert_false(lab_crash_parser_has_report(parser));
+    g_assert_false(lab_crash_parser_has_panicked(parser));
+    lab_crash_parser_feed(parser, trace, strlen(trace));
+    log = lab_crash_parser_finish(parser);
+    g_assert_nonnull(log->cause);
+    g_assert_true(log->panicked);
+}
+
+/* Only the panic's last line is left: enough for a title that is not to be trusted. */
+static void
+test_last_line(void)
+{
+    static const char cut[] =
+        "[    1.879398] ---[ end Kernel panic - not syncing: VFS: Unable to mount root fs on "
+        "unknown-block(0,0) ]---\n";
+    static const char whole[] = "kernel BUG at fs/foo.c:12!\nRIP: 0010:foo+0x1/0x2\n" PANIC
+                                "\n---[ end " PANIC " ]---\n";
+    g_autoptr(LabCrashLog) log = lab_crash_log_parse(cut, strlen(cut));
+    g_autoptr(LabCrashLog) other = lab_crash_log_parse(whole, strlen(whole));
+
+    g_assert_nonnull(log->cause);
+    g_assert_cmpstr(log->cause->title, ==,
+                    "kernel panic: VFS: Unable to mount root fs on unknown-block(NUM,NUM)");
+    g_assert_cmpstr(lab_crash_log_confidence(log), ==, "low");
+    g_assert_true(log->panicked);
+    g_assert_cmpuint(other->reports->len, ==, 2);
+    g_assert_cmpstr(other->cause->type, ==, "kernel-bug");
+}
 
 typedef struct {
     const char *title;
@@ -59,6 +150,10 @@ int
 main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
+    g_test_add_func("/crash-pastes/told", test_told);
+    g_test_add_func("/crash-pastes/own-words", test_own_words);
+    g_test_add_func("/crash-pastes/live", test_live);
+    g_test_add_func("/crash-pastes/last-line", test_last_line);
     g_test_add_func("/crash-pastes/forms", test_forms);
     return g_test_run();
 }
