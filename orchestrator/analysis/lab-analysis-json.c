@@ -62,17 +62,23 @@ match_to_json(const LabCrashMatch *match)
 static json_t *
 new_crash_to_json(const LabNewCrash *crashes)
 {
-    json_t *titles = json_array();
+    json_t *titles;
+    json_t *runs;
 
-    if (!crashes->titles || !crashes->new_runs) {
-        json_decref(titles);
+    if (!crashes->titles || !crashes->new_runs)
         return json_null();
+    titles = json_array();
+    runs = json_array();
+    for (guint i = 0; i < crashes->titles->len; i++) {
+        const LabNewTitle *one = &g_array_index(crashes->titles, LabNewTitle, i);
+
+        json_array_append_new(titles, lab_json_text(one->title));
+        json_array_append_new(runs, json_integer(one->runs));
     }
-    for (guint i = 0; i < crashes->titles->len; i++)
-        json_array_append_new(titles, lab_json_text(crashes->titles->pdata[i]));
-    return json_pack("{s:o, s:i, s:i, s:i, s:o, s:o}", "titles", titles, "runs",
-                     (int)crashes->new_runs, "old_runs", (int)crashes->old_runs, "open_runs",
-                     (int)crashes->open_runs, "p", number(crashes->p), "q", number(crashes->q));
+    return json_pack("{s:o, s:o, s:i, s:i, s:i, s:o, s:o}", "titles", titles, "title_runs", runs,
+                     "runs", (int)crashes->new_runs, "old_runs", (int)crashes->old_runs,
+                     "open_runs", (int)crashes->open_runs, "p", number(crashes->p), "q",
+                     number(crashes->q));
 }
 
 /* Of runs that ended when their results sufficed. */

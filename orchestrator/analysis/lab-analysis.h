@@ -107,10 +107,16 @@ typedef enum {
     LAB_COMPARE_RUNS,     /* one kernel, recipe and variant in two runs */
 } LabComparisonKind;
 
+/* A crash that the baseline does not show. */
+typedef struct {
+    const char *title; /* borrowed */
+    guint runs;
+} LabNewTitle;
+
 /* Whether crashes of the candidate are those of the baseline. */
 typedef struct {
     guint old_runs, new_runs, open_runs; /* open: could not be told */
-    GPtrArray *titles;                   /* const char *, of new ones */
+    GArray *titles; /* LabNewTitle, of new ones, each title once, the commonest first */
     double p, q; /* Fisher's exact test of how often new ones are seen; NAN: none are. Of adaptive
                   * runs: the test in turn of the one that is surest, corrected for its rank */
 } LabNewCrash;
@@ -200,6 +206,9 @@ json_t *lab_analysis_to_json(const LabAnalysis *analysis);
 /* The score from which crashes are similar: the user's configuration, read once. */
 double lab_analysis_threshold(void);
 
+/* "'BUG: x' in 8 runs, 'WARNING in y' in 2, and 3 more", of a comparison with new crashes; "" of
+ * another. g_free. */
+char *lab_new_crash_text(const LabNewCrash *crashes);
 /* The median of a metric, NAN when no run has it. */
 double lab_group_metric(const LabGroup *group, const char *name);
 /* A metric of one cell, NAN when it has none such. */

@@ -86,7 +86,7 @@ kinds_of(const LabGroup *group)
         if (!kind) {
             kind = g_new0(Kind, 1);
             kind->k0 = k0;
-            kind->title = one->title;
+            kind->title = one->title ? one->title : k0;
             kind->first = usable - 1;
             kind->rank = kinds->len + 1;
             kind->traces = g_ptr_array_new();
@@ -129,11 +129,32 @@ find_kind(const Kind *kind, const GPtrArray *baseline_kinds, const GPtrArray *ba
     return meet ? LAB_CRASH_SAME : LAB_CRASH_INCONCLUSIVE;
 }
 
+static int
+most_runs_first(gconstpointer a, gconstpointer b)
+{
+    const LabNewTitle *left = a;
+    const LabNewTitle *right = b;
+
+    return left->runs != right->runs ? (left->runs < right->runs) - (left->runs > right->runs)
+                                     : strcmp(left->title, right->title);
+}
+
+/* Crashes of several K0 may have one title. */
 static void
 take_new(LabNewCrash *crashes, Kind *kind)
 {
+    LabNewTitle title = {kind->title, kind->runs};
+
     kind->is_new = TRUE;
-    g_ptr_array_add(crashes->titles, (char *)kind->title);
+    for (guint i = 0; i < crashes->titles->len; i++) {
+        LabNewTitle *known = &g_array_index(crashes->titles, LabNewTitle, i);
+
+        if (strcmp(known->title, title.title) == 0) {
+            known->runs += title.runs;
+            return;
+        }
+    }
+    g_array_append_val(crashes->titles, title);
 }
 
 /* What single kinds did not tell, both sets may: hangs are caught in a new place each time. */
@@ -182,7 +203,7 @@ lab_comparison_match_crashes(LabComparison *comparison)
     g_autoptr(GPtrArray) a = all_traces(kinds_a);
     g_autoptr(GPtrArray) b = all_traces(kinds_b);
 
-    crashes->titles = g_ptr_array_new();
+    crashes->titles = g_array_new(FALSE, FALSE, sizeof(LabNewTitle));
     comparison->match = lab_crash_match_new_named(a, "the baseline", b, "the candidate",
                                                   lab_analysis_threshold(), NULL);
     for (guint i = 0; i < kinds_b->len; i++) {
@@ -198,6 +219,7 @@ lab_comparison_match_crashes(LabComparison *comparison)
             crashes->open_runs += kind->runs;
     }
     resolve_open(crashes, kinds_b, comparison->match->verdict);
+    g_array_sort(crashes->titles, most_runs_first);
     if (crashes->new_runs)
         crashes->p = comparison->adaptive
                          ? new_p_in_turn(comparison, kinds_b)

@@ -15,7 +15,7 @@ lab_comparison_free(LabComparison *comparison)
     if (comparison->metrics)
         g_ptr_array_unref(comparison->metrics);
     if (comparison->crashes.titles)
-        g_ptr_array_unref(comparison->crashes.titles);
+        g_array_unref(comparison->crashes.titles);
     g_free(comparison);
 }
 

@@ -103,17 +103,40 @@ append_lean(GString *text, const LabComparison *one)
     append_doubt(text, one);
 }
 
+/* So many are named. */
+#define NEW_TITLES_MAX 4u
+
+char *
+lab_new_crash_text(const LabNewCrash *crashes)
+{
+    guint n = crashes->titles && crashes->new_runs ? crashes->titles->len : 0;
+    GString *text = g_string_new(NULL);
+
+    for (guint i = 0; i < MIN(n, NEW_TITLES_MAX); i++) {
+        const LabNewTitle *one = &g_array_index(crashes->titles, LabNewTitle, i);
+
+        g_string_append_printf(text, "%s'%s' in %u%s", i ? ", " : "", one->title, one->runs,
+                               i                ? ""
+                               : one->runs == 1 ? " run"
+                                                : " runs");
+    }
+    if (n > NEW_TITLES_MAX)
+        g_string_append_printf(text, ", and %u more", n - NEW_TITLES_MAX);
+    return g_string_free(text, FALSE);
+}
+
 static void
 append_new_crash(GString *text, const LabComparison *one)
 {
     const LabNewCrash *crashes = &one->crashes;
 
-    g_string_append_printf(text, "beside the old crash (%u of %u runs) there is '%s'%s in %u",
-                           crashes->old_runs, one->candidate->usable,
-                           (char *)crashes->titles->pdata[0],
-                           crashes->titles->len > 1 ? " and others" : "", crashes->new_runs);
-    g_string_append_printf(text, "; the baseline shows none such in %u runs",
-                           one->baseline->usable);
+    gboolean several = crashes->titles->len > 1;
+
+    g_string_append_printf(text,
+                           "the old crash comes in %u of %u runs, %s new one%s in %u; the baseline "
+                           "shows none such in %u runs",
+                           crashes->old_runs, one->candidate->usable, several ? "the" : "a",
+                           several ? "s" : "", crashes->new_runs, one->baseline->usable);
     if (!one->settled) {
         g_autofree char *chance =
             chance_text(isnan(crashes->q) ? crashes->p : MAX(crashes->p, crashes->q));
@@ -215,6 +238,17 @@ append_metrics(GString *text, const LabComparison *comparison)
     }
 }
 
+/* Of a candidate with new crashes beside the old one: "the old crash (12 of 20), and new: 'BUG: x'
+ * in 8 runs". */
+static void
+append_old_and_new(GString *text, const LabComparison *one)
+{
+    g_autofree char *titles = lab_new_crash_text(&one->crashes);
+
+    g_string_append_printf(text, "the old crash (%u of %u), and new: %s", one->crashes.old_runs,
+                           one->candidate->usable, titles);
+}
+
 /* "INFO: task hung in f (3 of 3)", "pass (3 of 3)". */
 static void
 append_side(GString *text, const LabGroup *group)
@@ -294,7 +328,10 @@ lab_comparison_sentence(const LabComparison *comparison)
     g_string_append(text, ": ");
     append_side(text, comparison->baseline);
     g_string_append(text, " → ");
-    append_side(text, comparison->candidate);
+    if (comparison->verdict == LAB_VERDICT_NEW_CRASH)
+        append_old_and_new(text, comparison);
+    else
+        append_side(text, comparison->candidate);
     append_metrics(text, comparison);
     return g_string_free(text, FALSE);
 }

@@ -96,6 +96,11 @@ put_row(const LabReport *report, GString *out, const LabComparison *one)
     lab_html(out, "</td><td><span class=\"side\">%s</span> ",
              variants ? one->candidate->variant : one->candidate->release);
     put_side(out, one->candidate);
+    if (one->verdict == LAB_VERDICT_NEW_CRASH) {
+        g_autofree char *titles = lab_new_crash_text(&one->crashes);
+
+        lab_html(out, "<br><span class=\"dim\">new:</span> %s", titles);
+    }
     g_string_append(out, "</td><td>");
     put_metrics(out, one);
     lab_html(out, "<span class=\"dim\">%s</span>", one->why);

@@ -50,6 +50,16 @@ is "why it cannot be compared" "$(of "$T/kernels.json" skipped .why)" \
 is "the reason is the lab" "$(of "$T/kernels.json" infra .why)" \
     'the lab failed on the candidate: QEMU ended by itself'
 is "the new crash has its title" "$(of "$T/kernels.json" new-crash .new_crash.titles)" '["WARNING in lab_q"]'
+is "and its runs" "$(of "$T/kernels.json" new-crash .new_crash.title_runs)" '[8]'
+has "the sentence tells the old from the new" <(of "$T/kernels.json" new-crash .sentence) \
+    "lab_. \(20 of 20\) → the old crash \(12 of 20\), and new: 'WARNING in lab_q' in 8 runs"
+"$KREGLAB" report $both -f html >"$T/page.html"
+ok "$(grep -F '<th scope="row">new-crash<' "$T/page.html" | grep -qF '<span class="dim">new:</span> &apos;WARNING in lab_q&apos; in 8 runs'; echo $?)" \
+    "the page's row, too"
+for format in markdown text; do
+    "$KREGLAB" report $both -f $format | tr '\n' ' ' | tr -s ' ' | tr -d "\\\\" >"$T/page"
+    has "$format, too" "$T/page" "and new: 'WARNING in lab_q' in 8 runs"
+done
 has "crashes that come later are said to" <(of "$T/kernels.json" later .why) 'crashes come later: after 4'
 is "Fisher's exact test is there" "$(of "$T/kernels.json" steady .tests.fisher_exact.two_sided)" 1
 is "so are the intervals" "$(of "$T/kernels.json" fix '.candidate.share.bound * 1000 | floor')" 139

@@ -127,7 +127,8 @@ static const Row rows[] = {
     {"H", "S", LAB_VERDICT_STILL_SAME_CRASH, "an alternative meets"},
     {"H", "O", LAB_VERDICT_STILL_DIFFERENT_CRASH, "classes differ"},
     {"HOO", "O", LAB_VERDICT_STILL_SAME_CRASH, NULL},
-    {"OOOO", "OOHO", LAB_VERDICT_NEW_CRASH, "there is 'INFO: task hung in f' in 1"},
+    {"OOOO", "OOHO", LAB_VERDICT_NEW_CRASH,
+     "comes in 3 of 4 runs, a new one in 1; the baseline shows none such in 4 runs"},
     {"OOOOOOOO", "OHHHHHHO", LAB_VERDICT_NEW_CRASH, "none such in 8 runs"},
     {"HHHHHHHHHHHH", "HPPPPPPPPPPP", LAB_VERDICT_RATE_CHANGED, "1 of 12"},
     {"HPPPPPPPPPPP", "HHHHHHHHHHHH", LAB_VERDICT_RATE_CHANGED, "the baseline crashed in 1 of 12"},
@@ -191,6 +192,61 @@ only(const LabAnalysis *analysis)
 {
     g_assert_cmpuint(analysis->comparisons->len, ==, 1);
     return analysis->comparisons->pdata[0];
+}
+
+/* A crash that nothing but its own title and K0 tell of. */
+static void
+add_titled(GPtrArray *list, gboolean baseline, const char *name, guint k0, guint runs)
+{
+    for (guint i = 0; i < runs; i++) {
+        g_autofree char *result = g_strdup_printf(
+            "{'state':'ran','outcome':'crash','crash':{'type':'%s','title':'%s in f','alternatives'"
+            ":[],'signature':{'k0':'v1:%016x'}}}",
+            name, name, k0);
+
+        add(list, "6.1", baseline ? "old" : "new", baseline, result);
+    }
+}
+
+/* Every title that is new is told, with its runs, the commonest first; one of two K0 is one. */
+static void
+test_new_crashes(void)
+{
+    GPtrArray *list = list_new();
+    g_autoptr(LabAnalysis) analysis = NULL;
+    g_autoptr(json_t) json = NULL;
+    g_autofree char *said = NULL;
+    g_autofree char *packed = NULL;
+    g_autofree char *none = NULL;
+    const LabComparison *one;
+
+    add_titled(list, TRUE, "old", 1, 30);
+    add_titled(list, FALSE, "old", 1, 9);
+    add_titled(list, FALSE, "a", 2, 1);
+    add_titled(list, FALSE, "b", 3, 4);
+    add_titled(list, FALSE, "c", 4, 5);
+    add_titled(list, FALSE, "b", 5, 4);
+    add_titled(list, FALSE, "d", 6, 3);
+    add_titled(list, FALSE, "e", 7, 2);
+    add_titled(list, FALSE, "f", 8, 2);
+    analysis = lab_analysis_new(list, NULL, 0.95, NULL);
+    one = only(analysis);
+    g_assert_cmpint(one->verdict, ==, LAB_VERDICT_NEW_CRASH);
+    g_assert_cmpuint(one->crashes.new_runs, ==, 21);
+    said = lab_new_crash_text(&one->crashes);
+    g_assert_cmpstr(said, ==,
+                    "'b in f' in 8 runs, 'c in f' in 5, 'd in f' in 3, 'e in f' in 2, and 2 more");
+    g_assert_true(g_str_has_suffix(one->sentence, said));
+    g_assert_nonnull(
+        strstr(one->sentence, ": old in f (30 of 30) → the old crash (9 of 30), and "));
+    json = lab_analysis_to_json(analysis);
+    packed = json_dumps(lab_json_member(json_array_get(json, 0), "new_crash"),
+                        JSON_COMPACT | JSON_PRESERVE_ORDER);
+    g_assert_true(g_str_has_prefix(
+        packed, "{\"titles\":[\"b in f\",\"c in f\",\"d in f\",\"e in f\",\"f in f\",\"a in f\"],"
+                "\"title_runs\":[8,5,3,2,2,1],\"runs\":21,\"old_runs\":9,"));
+    none = lab_new_crash_text(&(LabNewCrash){.new_runs = 0});
+    g_assert_cmpstr(none, ==, "");
 }
 
 static LabAnalysis *
@@ -660,6 +716,7 @@ main(int argc, char **argv)
     g_test_init(&argc, &argv, NULL);
     g_test_add_func("/analysis/bounds", test_bounds);
     g_test_add_func("/analysis/verdicts", test_verdicts);
+    g_test_add_func("/analysis/new-crashes", test_new_crashes);
     g_test_add_func("/analysis/baseline-variant", test_baseline_variant);
     g_test_add_func("/analysis/kernels", test_kernels);
     g_test_add_func("/analysis/runs", test_runs);
