@@ -97,40 +97,47 @@ normal_p(double u, guint n_a, guint n_b, double ties)
     return MIN(1, 2 * gsl_cdf_ugaussian_Q(MAX(distance, 0) / sqrt(variance)));
 }
 
-/* How many b - a are at most 'x'; both sorted. */
-static guint64
+/* Of all b - a: how many are at most 'x', the largest of those, and the smallest of the others. */
+typedef struct {
+    guint64 count;
+    double below, above;
+} Differences;
+
+/* Both sorted. */
+static Differences
 differences_up_to(const double *a, guint n_a, const double *b, guint n_b, double x)
 {
-    guint64 count = 0;
+    Differences found = {0, -INFINITY, INFINITY};
     guint j = 0;
 
     for (guint i = 0; i < n_a; i++) {
         while (j < n_b && b[j] - a[i] <= x)
             j++;
-        count += j;
+        found.count += j;
+        if (j > 0)
+            found.below = MAX(found.below, b[j - 1] - a[i]);
+        if (j < n_b)
+            found.above = MIN(found.above, b[j] - a[i]);
     }
-    return count;
+    return found;
 }
 
 /* The 'rank'th smallest b - a, from 1. The pairs of large groups are too many to be listed. */
 static double
 difference_at(const double *a, guint n_a, const double *b, guint n_b, guint64 rank)
 {
-    double high = b[n_b - 1] - a[0];
     double low = b[0] - a[n_a - 1];
+    double high = b[n_b - 1] - a[0];
 
-    if (differences_up_to(a, n_a, b, n_b, low) >= rank)
-        return low;
-    /* low has too few, high enough; ends when no number is between them. */
-    for (guint i = 0; i < 200; i++) {
+    /* Both stay differences, and what is looked for stays between them. */
+    for (guint i = 0; i < 200 && low < high; i++) {
         double middle = low + (high - low) / 2;
+        Differences found = differences_up_to(a, n_a, b, n_b, middle < high ? middle : low);
 
-        if (middle <= low || middle >= high)
-            break;
-        if (differences_up_to(a, n_a, b, n_b, middle) >= rank)
-            high = middle;
+        if (found.count >= rank)
+            high = found.below;
         else
-            low = middle;
+            low = found.above;
     }
     return high;
 }
@@ -140,8 +147,12 @@ median_difference(const double *a, guint n_a, const double *b, guint n_b)
 {
     guint64 pairs = (guint64)n_a * n_b;
     double upper = difference_at(a, n_a, b, n_b, pairs / 2 + 1);
+    Differences less;
 
-    return pairs % 2 ? upper : (upper + difference_at(a, n_a, b, n_b, pairs / 2)) / 2;
+    if (pairs % 2)
+        return upper;
+    less = differences_up_to(a, n_a, b, n_b, nextafter(upper, -INFINITY));
+    return (upper + (less.count == pairs / 2 ? less.below : upper)) / 2;
 }
 
 static double *

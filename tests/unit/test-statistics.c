@@ -260,6 +260,43 @@ test_rank_sum(void)
     g_assert_true(isnan(lab_rank_sum(flat, 0, flat, 3).p));
 }
 
+static int
+compare_doubles(const void *a, const void *b)
+{
+    const double *left = a;
+    const double *right = b;
+
+    return (*left > *right) - (*left < *right);
+}
+
+/* The shift is the very median of all differences, as listing them says: no number beside it. */
+static void
+test_shift(void)
+{
+    g_autoptr(GRand) dice = g_rand_new_with_seed(1);
+
+    for (guint round = 0; round < 300; round++) {
+        double a[40], b[40], all[1600];
+        guint n_a = (guint)g_rand_int_range(dice, 1, 41);
+        guint n_b = (guint)g_rand_int_range(dice, 1, 41);
+        gint32 most = round % 2 ? 5 : 100000;
+        double unit = round % 3 ? 1 : 0.1;
+        double middle;
+        guint n = 0;
+
+        for (guint i = 0; i < n_a; i++)
+            a[i] = g_rand_int_range(dice, 0, most) * unit;
+        for (guint i = 0; i < n_b; i++)
+            b[i] = g_rand_int_range(dice, 0, most) * unit;
+        for (guint i = 0; i < n_a; i++)
+            for (guint k = 0; k < n_b; k++)
+                all[n++] = b[k] - a[i];
+        qsort(all, n, sizeof *all, compare_doubles);
+        middle = (all[n / 2] + all[(n - 1) / 2]) / 2;
+        g_assert_false(fabs(lab_rank_sum(a, n_a, b, n_b).shift - middle) > 0);
+    }
+}
+
 /* More than what is counted exactly: wilcox.test(b, a, exact = FALSE). */
 static void
 test_rank_sum_many(void)
@@ -303,5 +340,6 @@ main(int argc, char **argv)
     g_test_add_func("/statistics/kaplan-meier", test_kaplan_meier);
     g_test_add_func("/statistics/rank-sum", test_rank_sum);
     g_test_add_func("/statistics/rank-sum-many", test_rank_sum_many);
+    g_test_add_func("/statistics/shift", test_shift);
     return g_test_run();
 }
