@@ -2,7 +2,6 @@
 /* JSON for programs: reports/schema/report.schema.json. Paths are absolute. */
 #include "lab-report.h"
 
-#include <fcntl.h>
 #include <math.h>
 #include <string.h>
 
@@ -129,7 +128,8 @@ short_cell_to_json(const LabReport *report, const LabReportCell *cell)
     g_autofree char *title = brief->title ? lab_text_clean(brief->title, -1, FALSE) : NULL;
     g_autofree char *directory = lab_run_cell_directory(report->run, cell->cell);
     g_autofree char *vmcore = g_build_filename(directory, "vmcore", NULL);
-    gboolean there = brief->dump_method && lab_file_exists(AT_FDCWD, vmcore);
+    g_autofree char *below = g_strdup_printf("cells/%s/vmcore", cell->cell->id);
+    gboolean there = brief->dump_method && lab_file_exists(lab_run_fd(report->run), below);
     json_t *out = cell_head(cell, title);
 
     json_object_set_new(out, "short", json_true());
@@ -202,38 +202,41 @@ counts_to_json(const LabReport *report)
 
 /* --- text: cell by cell, as 100 000 of them are too many for the memory --- */
 
-typedef struct {
-    GString *out;
-    const char *indent; /* after each newline */
-} Text;
+/* Enough for any cell. */
+#define TEXT_SIZE (32 * 1024)
 
-static int
-append_indented(const char *bytes, size_t size, void *data)
+static void
+append_indented(GString *out, const char *text, gsize length, const char *indent)
 {
-    const Text *text = data;
-    const char *end = bytes + size;
+    const char *end = text + length;
+    gssize indent_length = (gssize)strlen(indent);
+    const char *newline;
 
-    while (bytes < end) {
-        const char *newline = memchr(bytes, '\n', (gsize)(end - bytes));
-        const char *next = newline ? newline + 1 : end;
-
-        g_string_append_len(text->out, bytes, next - bytes);
-        if (newline)
-            g_string_append(text->out, text->indent);
-        bytes = next;
+    for (; (newline = memchr(text, '\n', (gsize)(end - text))); text = newline + 1) {
+        g_string_append_len(out, text, newline + 1 - text);
+        g_string_append_len(out, indent, indent_length);
     }
-    return 0;
+    g_string_append_len(out, text, end - text);
 }
 
+/* 'indent' goes after each newline. */
 static gboolean
 put(GString *out, const json_t *value, const char *indent, GError **error)
 {
-    Text text = {out, indent};
+    char buffer[TEXT_SIZE];
+    g_autofree char *large = NULL;
+    gsize length = value ? json_dumpb(value, buffer, sizeof buffer, JSON_INDENT(2)) : 0;
 
-    if (value && json_dump_callback(value, append_indented, &text, JSON_INDENT(2)) == 0)
-        return TRUE;
-    g_set_error(error, LAB_INFRA_ERROR, LAB_ERROR_FAILED, "the report is no valid JSON");
-    return FALSE;
+    if (length > sizeof buffer) {
+        large = g_malloc(length);
+        length = json_dumpb(value, large, length, JSON_INDENT(2));
+    }
+    if (!length) {
+        g_set_error(error, LAB_INFRA_ERROR, LAB_ERROR_FAILED, "the report is no valid JSON");
+        return FALSE;
+    }
+    append_indented(out, large ? large : buffer, length, indent);
+    return TRUE;
 }
 
 static gboolean
