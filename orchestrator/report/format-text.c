@@ -139,7 +139,8 @@ put_comparisons(const LabReport *report, GString *out, LabComparisonKind kind, c
         g_string_append_printf(out, "  no difference in %u of %u comparisons\n", same, n);
 }
 
-/* "✗ crash 12.3 s", "✓ pass", several repetitions as "✗ crash 2/3". g_free. */
+/* "✗ crash 12.3 s", "✓ pass", several repetitions as "✗ crash 2/3": of the runs that say something,
+ * as the other formats count. g_free. */
 static char *
 matrix_text(const LabReportEntry *entry, const char **word)
 {
@@ -156,8 +157,10 @@ matrix_text(const LabReportEntry *entry, const char **word)
                                group->time_to_crash_ms >= 0 ? " " : "",
                                group->time_to_crash_ms >= 0 ? time : "",
                                lab_brief_is_unexpected(first->brief) ? " !" : "");
+    if (!group->usable)
+        return g_strdup_printf("%s %s", lab_report_sign(*word), *word);
     return g_strdup_printf("%s %s %u/%u", lab_report_sign(*word), *word,
-                           outcome == LAB_OUTCOME_PASS ? group->usable : group->bad, cells->len);
+                           outcome == LAB_OUTCOME_PASS ? group->usable : group->bad, group->usable);
 }
 
 static void
