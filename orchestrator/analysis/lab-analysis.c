@@ -401,7 +401,9 @@ lab_analysis_rule(const LabAnalysis *analysis)
     for (guint i = 0; i < analysis->comparisons->len && !adaptive; i++)
         adaptive = ((LabComparison *)analysis->comparisons->pdata[i])->adaptive;
     return g_strdup_printf(
-        "verdicts at %g %% confidence: %s%s", analysis->confidence * 100,
+        "a difference counts where chance alone would show one in at most %g %% of cases (%g %% "
+        "confidence; %s%s)",
+        (1 - analysis->confidence) * 100, analysis->confidence * 100,
         adaptive
             ? "sequential tests of runs in pairs (which side is bad, shows a new crash, crashes "
               "sooner), as results decided how many runs there are"

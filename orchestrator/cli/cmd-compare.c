@@ -137,7 +137,7 @@ print_text(const LabAnalysis *analysis, const char *rule, const json_t *beside)
     }
     print_one_sided(analysis, TRUE);
     print_one_sided(analysis, FALSE);
-    lab_cli_print("(%s)\n", rule);
+    lab_cli_print("%s\n", rule);
 }
 
 static int

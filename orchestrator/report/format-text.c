@@ -400,7 +400,7 @@ write_text(const LabReport *report, GString *out, GError **error)
     put_comparisons(report, out, LAB_COMPARE_VARIANTS, "Between variants");
     put_comparisons(report, out, LAB_COMPARE_KERNELS, "Between kernels");
     if (report->analysis->comparisons->len)
-        g_string_append_printf(out, "  (%s)\n", rule);
+        g_string_append_printf(out, "  %s\n", rule);
     heading(report, out, "Matrix");
     put_matrix(report, out);
     put_crashes(report, out);

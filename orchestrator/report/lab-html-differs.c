@@ -113,7 +113,7 @@ static const LabVerdict told[] = {LAB_VERDICT_REGRESSED, LAB_VERDICT_NEW_CRASH,
                                   LAB_VERDICT_STILL_DIFFERENT_CRASH, LAB_VERDICT_RATE_CHANGED,
                                   LAB_VERDICT_FIXED};
 
-/* Above so many sentences a line says how many there are of each verdict. */
+/* Above so many settled ones a line says how many there are of each verdict. */
 #define TALLY_MIN 12
 
 static void
@@ -125,7 +125,7 @@ put_tally(const LabReport *report, GString *out, LabComparisonKind kind)
         const LabComparison *one = report->analysis->comparisons->pdata[i];
 
         for (gsize k = 0; k < G_N_ELEMENTS(told); k++)
-            counts[k] += one->kind == kind && one->verdict == told[k];
+            counts[k] += one->kind == kind && one->verdict == told[k] && one->settled;
     }
     for (gsize k = 0; k < G_N_ELEMENTS(told); k++)
         all += counts[k];
@@ -142,18 +142,17 @@ put_tally(const LabReport *report, GString *out, LabComparisonKind kind)
     g_string_append(out, "</p>\n");
 }
 
-/* The sentences that matter, above the table. */
-static void
-put_sentences(const LabReport *report, GString *out, LabComparisonKind kind)
+/* Those that are settled, or those that are not. */
+static guint
+put_list(const LabReport *report, GString *out, LabComparisonKind kind, gboolean settled)
 {
     guint n = 0;
 
-    put_tally(report, out, kind);
     for (gsize k = 0; k < G_N_ELEMENTS(told); k++)
         for (guint i = 0; i < report->analysis->comparisons->len; i++) {
             const LabComparison *one = report->analysis->comparisons->pdata[i];
 
-            if (one->kind != kind || one->verdict != told[k])
+            if (one->kind != kind || one->verdict != told[k] || !one->settled != !settled)
                 continue;
             if (n++ == 0)
                 g_string_append(out, "<ul class=\"sentences\">\n");
@@ -162,6 +161,24 @@ put_sentences(const LabReport *report, GString *out, LabComparisonKind kind)
         }
     if (n)
         g_string_append(out, "</ul>\n");
+    return n;
+}
+
+/* The sentences that matter, above the table; what chance may explain is folded away. */
+static void
+put_sentences(const LabReport *report, GString *out, LabComparisonKind kind)
+{
+    g_autoptr(GString) doubtful = g_string_new(NULL);
+    guint n;
+
+    put_tally(report, out, kind);
+    put_list(report, out, kind, TRUE);
+    n = put_list(report, doubtful, kind, FALSE);
+    if (n == 0)
+        return;
+    lab_html(out, "<details><summary>%u more that could be chance</summary>\n", n);
+    g_string_append_len(out, doubtful->str, (gssize)doubtful->len);
+    g_string_append(out, "</details>\n");
 }
 
 static void

@@ -60,6 +60,25 @@ for format in markdown text; do
     "$KREGLAB" report $both -f $format | tr '\n' ' ' | tr -s ' ' | tr -d "\\\\" >"$T/page"
     has "$format, too" "$T/page" "and new: 'WARNING in lab_q' in 8 runs"
 done
+# What the lab failed on is no run: shares are of those that say something.
+"$KREGLAB" report $both -f text >"$T/matrix"
+has "text: shares of runs that were made" "$T/matrix" '^  mostly-infra/default +✓ pass 19/19 +✗ crash 1/1$'
+has "none where there are none" "$T/matrix" '^  infra/default +✓ pass 20/20 +# infra$'
+# What chance may explain is not among what a reader has to know.
+python3 - "$T/page.html" "$T/kernels.json" >"$T/out" <<'EOP'
+import json
+import re
+import sys
+page = open(sys.argv[1], encoding="utf-8").read()
+told = ("regressed", "new-crash", "still-different-crash", "rate-changed", "fixed")
+told = [one for one in json.load(open(sys.argv[2]))["comparisons"] if one["verdict"] in told]
+first, folded = re.findall('<ul class="sentences">(.*?)</ul>', page, re.S)
+summary = re.search("<summary>(\\d+) more that could be chance</summary>", page)
+print(sorted(re.findall("</span> ([a-z-]+)/default", first)) == sorted(one["recipe"] for one in told if one["settled"]),
+      sorted(re.findall("</span> ([a-z-]+)/default", folded)) == sorted(one["recipe"] for one in told if not one["settled"]),
+      summary.group(1) == str(folded.count("<li")), 0 < folded.count("<li") < first.count("<li"))
+EOP
+is "the page tells what is settled first, and folds away what may be chance" "$(cat "$T/out")" "True True True True"
 has "crashes that come later are said to" <(of "$T/kernels.json" later .why) 'crashes come later: after 4'
 is "Fisher's exact test is there" "$(of "$T/kernels.json" steady .tests.fisher_exact.two_sided)" 1
 is "so are the intervals" "$(of "$T/kernels.json" fix '.candidate.share.bound * 1000 | floor')" 139
@@ -68,7 +87,7 @@ is "and the metrics" "$(of "$T/kernels.json" steady '.metrics[0] | [.name, .test
 
 is "text: status 1" "$(status "$KREGLAB" compare $old $new)" 1
 has "the kernels of both are named" "$T/out" '^fixed +fix/default: 6.1.0-31-lab of the second run fixes 6.1.0-30-lab'
-has "how it came about" "$T/out" "^\(verdicts at 95 % confidence: Fisher's exact test"
+has "how it came about" "$T/out" "^a difference counts where chance alone would show one in at most 5 % of cases \(95 % confidence; Fisher's exact test"
 is "surer: fewer verdicts" \
     "$("$KREGLAB" compare --json --confidence 99.9999 $both | jq '[.comparisons[] | select(.verdict == "fixed")] | length')" 2
 is "a run against itself: status 0" "$(status "$KREGLAB" compare $both $both)" 0
