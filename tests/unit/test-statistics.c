@@ -276,7 +276,7 @@ test_shift(void)
     g_autoptr(GRand) dice = g_rand_new_with_seed(1);
 
     for (guint round = 0; round < 300; round++) {
-        double a[40], b[40], all[1600];
+        double a[40], b[40], all[1600] = {0};
         guint n_a = (guint)g_rand_int_range(dice, 1, 41);
         guint n_b = (guint)g_rand_int_range(dice, 1, 41);
         gint32 most = round % 2 ? 5 : 100000;
