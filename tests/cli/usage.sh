@@ -97,8 +97,10 @@ for verb in show report compare "gate --policy $T/policy.yaml"; do
     # shellcheck disable=SC2086 # words
     is "$verb -q: no word" "$("$KREGLAB" -q $verb 2>&1 >"$T/out")" ""
 done
-offers "$older $run latest " compare "$run" ""
-offers "$older $run latest " gate ""
+# Runs of one second stand in any order.
+both=$(printf '%s\n' "$older" "$run" | sort | xargs)
+offers "$both latest " compare "$run" ""
+offers "$both latest " gate ""
 wrong "'c' is one argument too many" compare a b c
 "$KREGLAB" completion bash >"$T/completion"
 cat >>"$T/completion" <<'END'
