@@ -92,11 +92,12 @@ put_header(const LabReport *report, GString *out)
 {
     lab_html(out,
              "<body>\n<a class=\"skip\" href=\"#matrix\">to the matrix</a>\n<header>\n"
-             "<h1>%s</h1>\n<p class=\"dim\">run <code>%s</code>, begun <time>%s</time>: %u cells, "
-             "%u kernels</p>\n",
+             "<h1>%s</h1>\n<p class=\"dim\">run <code>%s</code>, begun <time>%s</time>: %u cell%s, "
+             "%u kernel%s</p>\n",
              *lab_run_title(report->run) ? lab_run_title(report->run) : "Kernel comparison",
              lab_run_id(report->run), lab_run_created(report->run), report->cells->len,
-             report->kernels->len);
+             report->cells->len == 1 ? "" : "s", report->kernels->len,
+             report->kernels->len == 1 ? "" : "s");
     put_counts(report, out);
     g_string_append(out, "<nav aria-label=\"Parts\"><a href=\"#differs\">Verdicts</a> "
                          "<a href=\"#matrix\">Matrix</a> ");
@@ -247,7 +248,7 @@ write_html(const LabReport *report, GString *out, GError **error)
         return FALSE;
     put_environment(report, out);
     lab_html(out,
-             "</main>\n<footer><p>Made by kreglab %s. How: "
+             "</main>\n<footer><p>Made by kreglab %s. Rule: "
              "<strong>%s</strong>.</p></footer>\n</body>\n</html>\n",
              KREGLAB_VERSION, rule);
     return TRUE;

@@ -399,8 +399,10 @@ write_text(const LabReport *report, GString *out, GError **error)
     put_counts(report, out);
     put_comparisons(report, out, LAB_COMPARE_VARIANTS, "Between variants");
     put_comparisons(report, out, LAB_COMPARE_KERNELS, "Between kernels");
-    if (report->analysis->comparisons->len)
-        g_string_append_printf(out, "  %s\n", rule);
+    if (report->analysis->comparisons->len) {
+        g_string_append(out, "  ");
+        put_wrapped(report, out, rule, 2, 2);
+    }
     heading(report, out, "Matrix");
     put_matrix(report, out);
     put_crashes(report, out);
