@@ -165,8 +165,8 @@ static const struct {
      "3.10.0-1160.86.1.el7\n"
      "4:45: affected[0].fixed: 'old': expected one version, such as 4.13 or "
      "3.10.0-1160.86.1.el7"},
-    {HEAD "expect:\n  - {outcome: crash, affected: yes}\n",
-     "4:5: expect[0]: 'affected' needs the recipe's own list 'affected'"},
+    {HEAD "expect:\n  - {outcome: crash, affected: yes}\n  - {outcome: pass, affected: no}\n",
+     "5:5: expect[1]: 'affected: no' needs the recipe's own list 'affected'"},
     {HEAD "variants:\n  - name: a\n  - name: b\n",
      "4:3: variants: expected exactly one variant with 'baseline: true'; there are 0"},
     {HEAD "variants:\n  - {name: a, baseline: true}\n  - {name: a, baseline: true}\n",
