@@ -12,7 +12,7 @@
 
 /* What the processes tell each other; in shared memory. */
 struct shared {
-    _Atomic unsigned long cgroups, filled, reclaims, hogs, sg_reads, sg_errors;
+    _Atomic unsigned long cgroups, filled, reclaims, shrinks, hogs, sg_reads, sg_errors;
     atomic_bool stop;
 };
 

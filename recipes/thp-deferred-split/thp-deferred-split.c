@@ -19,11 +19,14 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
+#include <sys/uio.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
 #define MAX_WORKERS 64
+#define CHURN_US    3000000
+#define PIPE_PAGES  16 /* what a pipe takes */
 
 static struct {
     unsigned int workers; /* each has one cgroup at a time */
@@ -156,28 +159,47 @@ swap_on(const char *disk)
     return swap_add(disk) ? (long)(size >> 20) : 0;
 }
 
-/* Maps huge pages and takes a part out of each: they wait in the queue to be split. */
+/* Maps huge pages and takes a part out of each: they wait in the queue to be split. A pipe, if one
+ * is given, gets a small page of each before: while it has that, the huge page cannot be split. */
 static char *
-map_partly(unsigned int round)
+map_partly(unsigned int pages, unsigned int round, int pipe)
 {
-    char *map = mmap(NULL, (options.pages + 1) * HUGE, PROT_READ | PROT_WRITE,
+    char *map = mmap(NULL, (pages + 1) * HUGE, PROT_READ | PROT_WRITE,
                      MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     char *region = (char *)(((uintptr_t)map + HUGE - 1) & ~(HUGE - 1));
 
     if (map == MAP_FAILED)
-        die("mapping %u huge pages", options.pages);
-    madvise(region, options.pages * HUGE, MADV_HUGEPAGE);
-    for (unsigned int i = 0; i < options.pages && !shared->stop; i++) {
+        die("mapping %u huge pages", pages);
+    madvise(region, pages * HUGE, MADV_HUGEPAGE);
+    for (unsigned int i = 0; i < pages && !shared->stop; i++) {
         char *page = region + i * HUGE;
+        struct iovec last = {page + HUGE - 4096, 4096};
 
         for (size_t offset = 0; offset < HUGE; offset += 4096)
             page[offset] = (char)(round + i);
+        if (pipe >= 0)
+            vmsplice(pipe, &last, 1, SPLICE_F_NONBLOCK); /* full: then it may be split */
         if (i % 2)
             munmap(page + HUGE / 4, HUGE / 2);
         else
             madvise(page + (i * 7 % 256) * 4096, 64 * 4096, MADV_DONTNEED);
     }
     return region;
+}
+
+/* Huge pages that nobody maps any more stay in the queue for what a pipe has of them, and are all
+ * freed when it is closed, whatever walks the queue meanwhile. */
+static void
+free_queued(unsigned int round)
+{
+    int ends[2];
+
+    if (pipe2(ends, O_CLOEXEC) < 0)
+        die("pipe");
+    munmap(map_partly(PIPE_PAGES, round, ends[1]), PIPE_PAGES * HUGE);
+    usleep(1000);
+    close(ends[0]);
+    close(ends[1]);
 }
 
 /* In the child: fills the queue of its cgroup; then exits in it, or leaves it with its pages. */
@@ -187,12 +209,13 @@ static void __attribute__((noreturn)) tenant(const char *folder, unsigned int ro
 
     if (!write_text(folder, v2 ? "cgroup.procs" : "tasks", "0"))
         die("joining %s", folder);
-    region = map_partly(round);
+    region = map_partly(options.pages, round, -1);
     shared->filled++;
     if (options.sg)
         sg_reads(shared, region, options.pages);
     if (round % 3 == 1)
-        usleep(200000); /* kswapd's and the parent's reclaim find it alive */
+        for (uint64_t end = now_us() + CHURN_US; now_us() < end && !shared->stop;)
+            free_queued(round);
     if (round % 3 == 2) {
         /* The cgroup goes while its pages stay, or (v1) move along. */
         write_text(root, v2 ? "cgroup.procs" : "tasks", "0");
@@ -217,6 +240,21 @@ reclaim(const char *folder, unsigned int round)
         shared->reclaims++;
 }
 
+/* Has all shrinkers run for each cgroup while the child lives: reclaim of a cgroup would do the
+ * same, but throttles the child (v2) and swaps it out. */
+static void
+shrink_beside(pid_t child)
+{
+    siginfo_t info;
+
+    do {
+        info.si_pid = 0;
+        if (write_text("/proc/sys/vm", "drop_caches", "2"))
+            shared->shrinks++;
+    } while (waitid(P_PID, (id_t)child, &info, WEXITED | WNOHANG | WNOWAIT) == 0 &&
+             info.si_pid == 0 && !shared->stop);
+}
+
 /* One cgroup after the other: made, filled, reclaimed from, removed. */
 static void __attribute__((noreturn)) worker(unsigned int index)
 {
@@ -237,7 +275,10 @@ static void __attribute__((noreturn)) worker(unsigned int index)
             tenant(folder, round);
         for (int i = 0; i < 100 && shared->filled == filled && !shared->stop; i++)
             usleep(10000);
-        reclaim(folder, round);
+        if (round % 3 == 1)
+            shrink_beside(child);
+        else
+            reclaim(folder, round);
         waitpid(child, NULL, 0);
         for (int i = 0; i < 50 && rmdir(folder) < 0 && errno == EBUSY; i++)
             usleep(10000);
@@ -288,6 +329,7 @@ tell(void)
     }
     metric("cgroups", (double)shared->cgroups);
     metric("reclaims", (double)shared->reclaims);
+    metric("shrinks", (double)shared->shrinks);
     metric("sg_reads", (double)shared->sg_reads);
     metric("sg_errors", (double)shared->sg_errors);
     reached = delta[0] >= (long)options.min_deferred && delta[1] >= (long)options.min_split &&
@@ -374,6 +416,7 @@ main(int argc, char **argv)
     metric("swap_mb", (double)swap_on("/dev/vda"));
     if (options.sg && !sg_find())
         die("no SCSI generic device under /dev/sg0");
+    write_text("/proc/sys/vm", "drop_caches", "4"); /* no line in the log for each (3.15 on) */
     for (size_t i = 0; i < COUNTERS; i++)
         before[i] = vmstat(counters[i]);
     for (unsigned int i = 0; i <= options.workers; i++)
