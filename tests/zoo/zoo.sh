@@ -75,4 +75,6 @@ incident page-frag-alloc debian:bookworm/linux-source-6.1 '^BUG: Bad page state'
 # Debian's 5.10 with its preemption lets others run in the loop of faults that is the defect.
 incident thp-split-softlockup debian:bullseye/linux-source-5.10 '^BUG: soft lockup in newfstat' \
     preempt-none.config
+incident thp-deferred-split debian:bullseye/linux-source-5.10 ' in deferred_split_scan$' \
+    preempt-none.config
 finish
