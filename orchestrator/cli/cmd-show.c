@@ -111,9 +111,10 @@ show_crash(const json_t *crash)
     field("signature", lab_json_string(lab_json_member(crash, "signature"), "k0"));
     json_array_foreach (frames, i, frame) {
         const char *module = lab_json_string(frame, "module");
-        g_autofree char *text = g_strdup_printf("%s%s%s%s", lab_json_string(frame, "function"),
-                                                module ? " [" : "", module ? module : "",
-                                                module ? "]" : "");
+        g_autofree char *text =
+            g_strdup_printf("%s%s%s%s%s", lab_json_bool(frame, "reliable", TRUE) ? "" : "? ",
+                            lab_json_string(frame, "function"), module ? " [" : "",
+                            module ? module : "", module ? "]" : "");
 
         if (i < MAX_FRAMES)
             field(i == 0 ? "frames" : "", text);

@@ -131,9 +131,9 @@ print_frames(const json_t *frames)
             lab_cli_print("    (%zu more)\n", json_array_size(frames) - i);
             return;
         }
-        lab_cli_print("    %s%s%s%s%s%s%s\n", lab_json_string(frame, "function"),
-                      module ? " [" : "", module ? module : "", module ? "]" : "",
-                      stack ? " <" : "", stack ? stack : "", stack ? ">" : "");
+        lab_cli_print("    %s%s%s%s%s%s%s%s\n", lab_json_bool(frame, "reliable", TRUE) ? "" : "? ",
+                      lab_json_string(frame, "function"), module ? " [" : "", module ? module : "",
+                      module ? "]" : "", stack ? " <" : "", stack ? stack : "", stack ? ">" : "");
     }
 }
 
