@@ -11,7 +11,7 @@
 static const LabOption options[] = {
     {"json", 0, LAB_OPTION_FLAG, NULL, "print JSON"},
     {"baseline", 'b', LAB_OPTION_STRING, "KERNEL",
-     "with one run: compare kernels against this one (default: the first of the matrix)",
+     "with one run: compare kernels against this one (default: the run's first, by release)",
      .hint = LAB_HINT_KERNEL},
     {"confidence", 'c', LAB_OPTION_STRING, "PERCENT", "how sure a verdict has to be (default: 95)"},
     {"beside", 0, LAB_OPTION_FLAG, NULL,

@@ -18,7 +18,7 @@ static const LabOption options[] = {
     {"output", 'o', LAB_OPTION_STRING, "FILE", "write FILE instead of stdout",
      .hint = LAB_HINT_FILE},
     {"baseline", 'b', LAB_OPTION_STRING, "KERNEL",
-     "compare kernels against this one (default: the first of the matrix)",
+     "compare kernels against this one (default: the run's first, by release)",
      .hint = LAB_HINT_KERNEL},
     {"confidence", 'c', LAB_OPTION_STRING, "PERCENT", "how sure a verdict has to be (default: 95)"},
     {NULL},

@@ -34,7 +34,7 @@ static const LabField policy_fields[] = {
      "how sure a verdict has to be, in percent", .fallback = "95", .min = 50, .max = 99.9999},
     {"baseline", LAB_FIELD_STRING, offsetof(LabPolicy, baseline),
      "the kernel that is in use now: an id, a release, or a prefix or glob that means one of them "
-     "(default: the first of the run)",
+     "(default: the first of the run, by release)",
      .example = "6.1.0-55-cloud-amd64"},
     {"kernels", LAB_FIELD_STRINGS, offsetof(LabPolicy, kernels),
      "kernels that are judged: globs over ids and releases (default: all but the baseline)",
