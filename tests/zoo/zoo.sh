@@ -56,7 +56,7 @@ incident() {
     status "$KREGLAB" run -k "$broken" -k "$fixed" -r "$recipe" \
         --variant "${KREGLAB_ZOO_VARIANT:-default}" -n "$repeat" >"$T/status"
     sed 's/^/# /' "$T/err" | tr -d '\r' | tail -n $((2 * repeat + 5))
-    "$KREGLAB" report latest --format json >"$T/report.json"
+    "$KREGLAB" report latest --baseline "$broken" --format json >"$T/report.json"
     is "$recipe: all of it is expected" "$(cat "$T/status")" 0
     crashes=$(of "$broken" "map(select(.outcome == \"crash\" and (.title | test(\"$title\"))
         and .time_to_crash_ms <= 60000)) | length")
