@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Part of the table (lab-crash-table.c): what file systems say of themselves, and the network's
- * watchdog. A file system that found itself damaged is the cause only where nothing else is: it
- * says the same of a bad disk. */
+/* Part of the table (lab-crash-table.c): what file systems say of themselves. One that found
+ * itself damaged is the cause only where nothing else is: it says the same of a bad disk. */
 
 {.type = "fs-error", /* fs/ext4/super.c: __ext4_error() and its like; ext2, ext3 */
  .needle = "-fs error (device ",
@@ -76,32 +75,3 @@
      .header = "^PANIC: (?<rest>(?:zfs|blkptr|rt=|metaslab)[^(]*[^ (:])",
      .title = "SPL PANIC: ${rest}",
      .rule = LAB_CRASH_RULE_TITLE},
-
-    /* --- net/sched/sch_generic.c: dev_watchdog(). It warned up to 6.7; commit e316dd1cf135 ("net:
-     * don't dump stack on queue timeout") left the line. Where the kernel has no names the file
-     * alone tells who warned --- */
-    {.type = "warning",
-     .needle = "WARNING: ",
-     .header = "WARNING: .* (?<F>dev_watchdog)\\+",
-     .title = "WARNING in ${F}",
-     .alternative = "transmit queue timed out"},
-    {.type = "warning",
-     .needle = "WARNING: ",
-     .header = "WARNING: .*net/sched/sch_generic\\.c:\\d+ 0x[0-9a-f]+$",
-     .title = "WARNING in dev_watchdog",
-     .alternative = "transmit queue timed out",
-     .rule = LAB_CRASH_RULE_TITLE},
-    {.type = "warning", /* what that WARNING said, without its first line */
-     .needle = "NETDEV WATCHDOG: ",
-     .header = "^NETDEV WATCHDOG: \\S+ \\([^)]*\\): transmit (?:queue \\d+ )?timed out",
-     .title = "WARNING in dev_watchdog",
-     .alternative = "transmit queue timed out",
-     .rule = LAB_CRASH_RULE_TITLE,
-     .flags = LAB_CRASH_WEAK | LAB_CRASH_CONTINUES},
-    {.type = "netdev-watchdog",
-     .needle = "NETDEV WATCHDOG: ",
-     .header = "NETDEV WATCHDOG: .*transmit (?:queue \\d+ )?timed out",
-     .title = "NETDEV WATCHDOG: transmit queue timed out",
-     .alternative = "transmit queue timed out",
-     .rule = LAB_CRASH_RULE_TITLE,
-     .flags = LAB_CRASH_WEAK | LAB_CRASH_CONTINUES},

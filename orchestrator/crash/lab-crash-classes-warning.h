@@ -4,12 +4,41 @@
  *   "WARNING: CPU: 0 PID: 1 at FILE:LINE func+0x…"          from 3.11
  *   "WARNING: [condition] FILE:LINE at func+0x…, CPU#0: …"  from 6.18; the condition is optional */
 
-{.type = "refcount",
- .needle = "refcount_t: ",
- .header = "^refcount_t: ",
- .flags = LAB_CRASH_PRELUDE,
- .title = "WARNING: refcount bug in ${F}",
- .rule = LAB_CRASH_RULE_TRACE},
+/* --- net/sched/sch_generic.c: dev_watchdog(). It warned up to 6.7; commit e316dd1cf135 ("net:
+ * don't dump stack on queue timeout") left the line. Where the kernel has no names the file
+ * alone tells who warned --- */
+{.type = "warning",
+ .needle = "WARNING: ",
+ .header = "WARNING: .* (?<F>dev_watchdog)\\+",
+ .title = "WARNING in ${F}",
+ .alternative = "transmit queue timed out"},
+    {.type = "warning",
+     .needle = "WARNING: ",
+     .header = "WARNING: .*net/sched/sch_generic\\.c:\\d+ 0x[0-9a-f]+$",
+     .title = "WARNING in dev_watchdog",
+     .alternative = "transmit queue timed out",
+     .rule = LAB_CRASH_RULE_TITLE},
+    {.type = "warning", /* what that WARNING said, without its first line */
+     .needle = "NETDEV WATCHDOG: ",
+     .header = "^NETDEV WATCHDOG: \\S+ \\([^)]*\\): transmit (?:queue \\d+ )?timed out",
+     .title = "WARNING in dev_watchdog",
+     .alternative = "transmit queue timed out",
+     .rule = LAB_CRASH_RULE_TITLE,
+     .flags = LAB_CRASH_WEAK | LAB_CRASH_CONTINUES},
+    {.type = "netdev-watchdog",
+     .needle = "NETDEV WATCHDOG: ",
+     .header = "NETDEV WATCHDOG: .*transmit (?:queue \\d+ )?timed out",
+     .title = "NETDEV WATCHDOG: transmit queue timed out",
+     .alternative = "transmit queue timed out",
+     .rule = LAB_CRASH_RULE_TITLE,
+     .flags = LAB_CRASH_WEAK | LAB_CRASH_CONTINUES},
+
+    {.type = "refcount",
+     .needle = "refcount_t: ",
+     .header = "^refcount_t: ",
+     .flags = LAB_CRASH_PRELUDE,
+     .title = "WARNING: refcount bug in ${F}",
+     .rule = LAB_CRASH_RULE_TRACE},
     {.type = "refcount", /* x86 from 4.15 to 5.4 */
      .needle = "refcount_t ",
      .header = "^refcount_t [a-z ]+ at " FUNCTION,
