@@ -10,7 +10,7 @@ close_group(LabAllocation *allocation, Group *group)
 }
 
 static gboolean
-is_unable(const LabAllocation *allocation, const Group *group)
+is_unable(const Group *group)
 {
     return group->bad->len == 0 && group->unable >= (guint)group->first && group->unable > 0 &&
            group->known >= group->first;
@@ -31,7 +31,7 @@ judge(const LabAllocation *allocation, Comparison *comparison)
                 : 0;
     if (settled && comparison->title_pairs <= 0)
         return state == LAB_SEQUENTIAL_DIFFER ? LAB_ALLOCATION_DIFFER : LAB_ALLOCATION_ALIKE;
-    if (is_unable(allocation, a) || is_unable(allocation, b))
+    if (is_unable(a) || is_unable(b))
         return LAB_ALLOCATION_UNABLE;
     return lab_allocation_most(comparison) <= test->pairs ? LAB_ALLOCATION_EXHAUSTED
                                                           : LAB_ALLOCATION_OPEN;
