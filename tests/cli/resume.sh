@@ -56,7 +56,11 @@ with sqlite3.connect(sys.argv[1]) as index:
 EOF
 mv "${cells[1]}" "$T/"
 is "list lacks one" "$("$KREGLAB" list --json | jq -c '.runs[0] | [.done, .state]')" '[3,"stopped"]'
-is "and resume brings it up to date" "$(status "$KREGLAB" resume "$run")" 0
+is "resume counts no result that is gone" "$(
+    FAKE_WORKER_PLAN='*=lost' status "$KREGLAB" resume --retries 0 "$run" >/dev/null
+    "$KREGLAB" list --json | jq -c '.runs[0] | [.done, .state]'
+)" '[3,"stopped"]'
+is "and brings the index up to date" "$(status "$KREGLAB" resume "$run")" 0
 is "with what it runs again" "$("$KREGLAB" list --json | jq -c '.runs[0] | [.done, .state]')" \
     '[4,"done"]'
 
