@@ -54,7 +54,7 @@ incident() {
     build "$broken" --source "$source" "${config[@]}" --patch "$here/$recipe-$version.patch" \
         --defect "$recipe"
     status "$KREGLAB" run -k "$broken" -k "$fixed" -r "$recipe" \
-        --variant "${KREGLAB_ZOO_VARIANT:-default}" -n "$repeat" >"$T/status"
+        --variant default -n "$repeat" >"$T/status"
     sed 's/^/# /' "$T/err" | tr -d '\r' | tail -n $((2 * repeat + 5))
     "$KREGLAB" report latest --baseline "$broken" --format json >"$T/report.json"
     is "$recipe: all of it is expected" "$(cat "$T/status")" 0
