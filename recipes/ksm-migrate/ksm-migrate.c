@@ -24,9 +24,12 @@
 
 #define PAGE             4096ul
 #define MPOL_MF_MOVE_ALL (1 << 2) /* pages that others map too; needs CAP_SYS_NICE */
-#define KSM              "/sys/kernel/mm/ksm/"
-#define KEEP_FREE_KB     (160 * 1024) /* what filling leaves to ksmd, page tables and the agent */
-#define ENOUGH_MOVES     10
+#ifndef KSM                       /* the lab's tests run this without a kernel */
+#define KSM       "/sys/kernel/mm/ksm/"
+#define HUNG_TASK "/proc/sys/kernel/hung_task_"
+#endif
+#define KEEP_FREE_KB (160 * 1024) /* what filling leaves to ksmd, page tables and the agent */
+#define ENOUGH_MOVES 10
 /* A held page is tried again this often. */
 #define TRIES_PER_MOVE 20
 
@@ -283,12 +286,14 @@ median(const double *values, unsigned int count)
 /* Moves a page in the middle 'times' times; the reader's longest wait goes with each move. A page
  * that somebody holds for a moment (a reader in migration_entry_wait) stays, and is tried again.
  * What counts is the median: a busy host makes single waits of any length. Fewer times, but once,
- * where 'until_us' comes first. Returns it in ms. */
+ * where 'until_us' comes first. Returns the median of these moves in ms; the metrics are of all
+ * moves since sharers were added last. */
 static double
 measure(int times, uint64_t until_us)
 {
     static double worst_ms;
-    unsigned int count;
+    double these_ms[MAX_SAMPLES];
+    unsigned int count, these = 0;
 
     for (int tries = times * TRIES_PER_MOVE; times > 0 && tries > 0; tries--) {
         uint64_t us;
@@ -302,7 +307,7 @@ measure(int times, uint64_t until_us)
             continue;
         times--;
         moves_ms[moves % MAX_SAMPLES] = (double)us / 1e3;
-        stalls_ms[moves % MAX_SAMPLES] = (double)worst_stall_us / 1e3;
+        stalls_ms[moves % MAX_SAMPLES] = these_ms[these++] = (double)worst_stall_us / 1e3;
         moves++;
         if ((double)worst_stall_us / 1e3 > worst_ms)
             worst_ms = (double)worst_stall_us / 1e3;
@@ -312,7 +317,7 @@ measure(int times, uint64_t until_us)
     metric("migrate_ms", median(moves_ms, count));
     metric("stall_max_ms", worst_ms);
     metric("stall_ms", median(stalls_ms, count));
-    return median(stalls_ms, count);
+    return these > 0 ? median(these_ms, these) : median(stalls_ms, count);
 }
 
 /* Several copies (one a node, or pages that ksmd passed over): takes the one of a few pages that is
@@ -411,23 +416,18 @@ parse(int argc, char **argv)
  * times its timeout. How many that takes is the machine's: a few times more are tried until it
  * does. Returns the stall in milliseconds. */
 static double
-scale(unsigned long *sharers, bool capped, uint64_t deadline_us)
+scale(unsigned long *sharers, double stall_ms, uint64_t deadline_us)
 {
     double wanted_ms = options.timeout_secs * 2500.0;
-    double stall_ms;
 
-    choose_page(capped);
-    stall_ms = measure(capped ? ENOUGH_MOVES : 3, capped ? UINT64_MAX : deadline_us);
-
-    while (!capped && stall_ms < wanted_ms && *sharers < options.max_sharers &&
-           now_us() < deadline_us) {
+    while (stall_ms < wanted_ms && *sharers < options.max_sharers && now_us() < deadline_us) {
         double factor = stall_ms > 1 ? wanted_ms * 1.1 / stall_ms : 2;
 
         *sharers = (unsigned long)((double)*sharers * (factor > 2 ? 2 : factor));
         if (*sharers > options.max_sharers)
             *sharers = options.max_sharers;
         grow(*sharers, deadline_us);
-        choose_page(capped);
+        choose_page(false);
         moves = 0; /* fewer sharers' stalls do not count any more */
         stall_ms = measure(3, deadline_us);
     }
@@ -439,19 +439,62 @@ scale(unsigned long *sharers, bool capped, uint64_t deadline_us)
 #define CAPPED_PATIENCE 5
 
 static void
-provoke(bool capped)
+hung_task(long timeout_secs, bool panics)
 {
-    uint64_t end = now_us() + options.seconds * 1000000ull;
+    if (!panics) /* first of all: what is only reported would count as a crash, too */
+        write_number(HUNG_TASK "timeout_secs", timeout_secs);
+    write_number(HUNG_TASK "panic", panics);
+    if (panics)
+        write_number(HUNG_TASK "timeout_secs", timeout_secs);
+}
 
-    write_number("/proc/sys/kernel/hung_task_timeout_secs",
-                 options.timeout_secs * (capped ? CAPPED_PATIENCE : 1));
-    write_number("/proc/sys/kernel/hung_task_panic", 1);
+/* Moves the page on under hung_task_panic. A host that got faster since the sharers were counted,
+ * as another guest of it came to its end, makes the same walk shorter than the timeout: then
+ * sharers are added, and the time begins anew. Returns the last stall in milliseconds. */
+static double
+provoke(unsigned long *sharers, bool capped, uint64_t deadline_us)
+{
+    long timeout_secs = options.timeout_secs * (capped ? CAPPED_PATIENCE : 1);
+    long quiet_secs = read_number(HUNG_TASK "timeout_secs");
+    uint64_t end = now_us() + options.seconds * 1000000ull;
+    double stall_ms = 0;
+
+    hung_task(timeout_secs, true);
     while (now_us() < end) {
-        measure(5, end);
+        stall_ms = measure(5, end);
         if (options.numad && now_us() < end)
             measure_numad();
+        if (!capped && stall_ms < options.timeout_secs * 2000.0 && *sharers < options.max_sharers &&
+            now_us() < deadline_us) {
+            hung_task(quiet_secs, false);
+            stall_ms = scale(sharers, stall_ms, deadline_us);
+            end = now_us() + options.seconds * 1000000ull;
+            hung_task(timeout_secs, true);
+        }
     }
-    write_number("/proc/sys/kernel/hung_task_panic", 0);
+    hung_task(quiet_secs, false);
+    return stall_ms;
+}
+
+static void
+map_region(void)
+{
+    region = mmap(NULL, options.max_sharers * PAGE, PROT_READ | PROT_WRITE,
+                  MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    if (region == MAP_FAILED)
+        die("mapping %lu pages", options.max_sharers);
+    madvise(region, options.max_sharers * PAGE, MADV_NOHUGEPAGE);
+    if (madvise(region, options.max_sharers * PAGE, MADV_MERGEABLE) < 0)
+        die("MADV_MERGEABLE (is CONFIG_KSM set?)");
+}
+
+static void
+tell_reached(bool reached, long merged, unsigned long sharers, double stall_ms)
+{
+    metric("reached", reached ? 1 : 0);
+    if (!reached)
+        printf("not reached: %ld of %lu pages merged, %u moves, median stall %.1f ms\n", merged,
+               sharers, moves, stall_ms);
 }
 
 int
@@ -461,11 +504,12 @@ main(int argc, char **argv)
     const char *duration = getenv("KREGLAB_DURATION");
     unsigned long sharers;
     pthread_t thread;
-    double stall_ms;
+    double stall_ms, timeout_ms;
     long cap, merged;
     bool capped, reached;
 
     parse(argc, argv);
+    timeout_ms = options.timeout_secs * 1000.0;
     deadline_us = start + (duration ? strtoull(duration, NULL, 10) : 180) * 1000000ull -
                   options.seconds * 1000000ull;
     cap = read_number(KSM "max_page_sharing");
@@ -473,29 +517,26 @@ main(int argc, char **argv)
     capped = options.no_ksm || (cap >= 0 && (unsigned long)cap < options.sharers);
     sharers = capped ? options.capped_sharers : options.sharers;
     printf("max_page_sharing %ld\n", cap);
-    write_number("/proc/sys/kernel/hung_task_panic", 0);
-    region = mmap(NULL, options.max_sharers * PAGE, PROT_READ | PROT_WRITE,
-                  MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-    if (region == MAP_FAILED)
-        die("mapping %lu pages", options.max_sharers);
-    madvise(region, options.max_sharers * PAGE, MADV_NOHUGEPAGE);
-    if (madvise(region, options.max_sharers * PAGE, MADV_MERGEABLE) < 0)
-        die("MADV_MERGEABLE (is CONFIG_KSM set?)");
+    write_number(HUNG_TASK "panic", 0);
+    map_region();
     /* Many sharers take long to move: numad's, which are all there from the start, leave time. */
     filled_by_us = options.numad ? start + (deadline_us - start) * 2 / 3 : deadline_us;
     merged = grow(sharers, filled_by_us);
     if (pthread_create(&thread, NULL, reader, NULL) != 0)
         die("starting the reader");
-    stall_ms = scale(&sharers, capped, filled_by_us);
+    choose_page(capped);
+    stall_ms = measure(capped ? ENOUGH_MOVES : 3, capped ? UINT64_MAX : filled_by_us);
+    if (!capped)
+        stall_ms = scale(&sharers, stall_ms, filled_by_us);
     if (options.numad)
         measure_numad();
     reached = capped ? merged >= (long)(sharers * 95 / 100) && moves >= ENOUGH_MOVES
-                     : stall_ms > options.timeout_secs * 1000.0;
-    metric("reached", reached ? 1 : 0);
-    if (!reached)
-        printf("not reached: %ld of %lu pages merged, %u moves, median stall %.1f ms\n", merged,
-               sharers, moves, stall_ms);
-    provoke(capped);
+                     : stall_ms > timeout_ms;
+    tell_reached(reached, merged, sharers, stall_ms);
+    stall_ms = provoke(&sharers, capped, deadline_us);
+    /* No panic: what counts is how long readers waited while there could have been one. */
+    if (!capped)
+        tell_reached(stall_ms > timeout_ms, (long)filled, sharers, stall_ms);
     stop = true;
     pthread_join(thread, NULL);
     printf("done after %.1f s\n", (double)(now_us() - start) / 1e6);
