@@ -54,14 +54,15 @@ lab_crash_names_meet(const LabCrashTrace *a, const LabCrashTrace *b)
     if (!names_a_place(a) || !names_a_place(b))
         return NULL;
     if (a->k1 && g_strcmp0(a->k1, b->k1) == 0)
-        return g_strdup_printf("K1 meets: '%s' and the frames below it", name ? name : a->title);
+        return g_strdup_printf("same place and same callers (signature K1): '%s'",
+                               name ? name : a->title);
     if (a->k0 && g_strcmp0(a->k0, b->k0) == 0)
-        return g_strdup_printf("K0 meets: '%s'", name ? name : a->title);
+        return g_strdup_printf("same place (signature K0): '%s'", name ? name : a->title);
     if (!name)
         return NULL;
     if (strcmp(a->title, b->title) == 0)
-        return g_strdup_printf("the titles are one: '%s'", name);
-    return g_strdup_printf("an alternative meets: '%s' names both", name);
+        return g_strdup_printf("same title: '%s'", name);
+    return g_strdup_printf("same alternative title: '%s' names both", name);
 }
 
 /* "stall" of "stall in f"; the length, 0 without " in ". */
@@ -214,7 +215,7 @@ counts(const Side *a, const Side *b)
 {
     if (a->traces->len == 1 && b->traces->len == 1)
         return g_strdup("");
-    return g_strdup_printf(" (so do %u of %u traces of %s and %u of %u of %s)", a->meeting,
+    return g_strdup_printf(" (seen in %u of %u traces of %s and %u of %u of %s)", a->meeting,
                            a->traces->len, a->name, b->meeting, b->traces->len, b->name);
 }
 
@@ -251,11 +252,11 @@ judge_hang(LabCrashMatch *match, const Side *a, const Side *b, const Closeness *
     } else if (seen >= LAB_CRASH_HANG_TRACES) {
         judge_score(match, (a->best + b->best) / 2, threshold);
     } else {
-        match->why = g_strdup_printf(
-            "a hang seen %u and %u times, K1 does not meet%s%s; fewer than %u traces of each do "
-            "not tell hangs apart",
-            a->traces->len, b->traces->len, meet ? ", though " : "", meet ? meet : "",
-            LAB_CRASH_HANG_TRACES);
+        match->why = g_strdup_printf("a hang seen %u and %u times, at other places or with other "
+                                     "callers (signature K1)%s%s; "
+                                     "fewer than %u traces of each do not tell hangs apart",
+                                     a->traces->len, b->traces->len, meet ? ", though of the " : "",
+                                     meet ? meet : "", LAB_CRASH_HANG_TRACES);
     }
 }
 

@@ -102,7 +102,8 @@ lab_crash_match_new_named(const GPtrArray *a, const char *name_a, const GPtrArra
 void lab_crash_match_free(LabCrashMatch *match);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(LabCrashMatch, lab_crash_match_free)
 
-/* What two traces have in common by name, in words ("K0 meets: …"), or NULL. g_free. */
+/* What two traces have in common by name, in words ("same place (signature K0): …"), or NULL.
+ * g_free. */
 char *lab_crash_names_meet(const LabCrashTrace *a, const LabCrashTrace *b);
 /* One class: the type, or, of hangs, the word of an alternative ("stall"). */
 gboolean lab_crash_class_meets(const LabCrashTrace *a, const LabCrashTrace *b);

@@ -50,10 +50,13 @@ is_uncertain(const LabReportCrash *crash)
     if (crash->cells->len < 2 || crash->cells->len >= LAB_CRASH_HANG_TRACES ||
         !lab_crash_trace_is_hang(first->observation->trace))
         return FALSE;
-    for (guint i = 0; i < crash->whys->len; i++)
-        if (g_str_has_prefix(crash->whys->pdata[i], "K1 "))
-            return FALSE;
-    return TRUE;
+    for (guint i = 0; i < crash->cells->len; i++) {
+        const LabReportCell *cell = crash->cells->pdata[i];
+
+        if (!first->observation->k1 || g_strcmp0(cell->observation->k1, first->observation->k1))
+            return TRUE;
+    }
+    return FALSE;
 }
 
 static LabReportCrash *

@@ -34,7 +34,7 @@ echo "[    0.100000] all is well" >"$T/logs/clean.log"
 
 is "status 0" "$(status "$KREGLAB" cluster "$T/logs")" 0
 has "the largest group first" <(head -n 1 "$T/out") '^ +8  WARNING in lab_often$'
-has "why it is one" "$T/out" "joined: K0 meets: 'WARNING in lab_often'"
+has "why it is one" "$T/out" "joined: same place \\(signature K0\\): 'WARNING in lab_often'"
 has "some of its files" "$T/out" 'and 2 more files'
 has "a group by score" "$T/out" 'stacks score 0\.[0-9]+: '
 has "counts" "$T/out" '^12 files: 3 bugs, 1 without a crash$'

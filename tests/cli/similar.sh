@@ -43,9 +43,9 @@ is "a log and itself: status 0" "$(status "$KREGLAB" similar "$T/one.log" "$T/on
 is "they are the same" "$(verdict "$T/one.log" "$T/one.log")" same
 is "with the score 1" "$("$KREGLAB" similar --json "$T/one.log" "$T/one.log" | jq '.score == 1')" true
 is "one signature, other callers" "$(verdict "$T/one.log" "$T/same.log")" same
-is "the reason" "$("$KREGLAB" similar --json "$T/one.log" "$T/same.log" | jq -r .why | cut -d: -f1)" 'K0 meets'
+is "the reason" "$("$KREGLAB" similar --json "$T/one.log" "$T/same.log" | jq -r .why | cut -d: -f1)" 'same place (signature K0)'
 is "another class, one alternative" "$(verdict "$T/one.log" "$T/gpf.log")" same
-has "the alternative is told" <("$KREGLAB" similar "$T/one.log" "$T/gpf.log") "meets: 'bad-access in lab_f'"
+has "the alternative is told" <("$KREGLAB" similar "$T/one.log" "$T/gpf.log") "callers \\(signature K1\\): 'bad-access in lab_f'"
 is "other stacks" "$(verdict "$T/one.log" "$T/far.log")" different
 is "another threshold makes near ones similar" \
     "$(verdict "$T/one.log" "$T/near.log")$(verdict -t 0.2 "$T/one.log" "$T/near.log")" differentsimilar

@@ -123,8 +123,8 @@ static const Row rows[] = {
     {"PP", "PO", LAB_VERDICT_INCONCLUSIVE, "1 of 2", LAB_VERDICT_REGRESSED, 7},
     {"HPPP", "PPPP", LAB_VERDICT_INCONCLUSIVE, "could be chance", LAB_VERDICT_FIXED, 14},
     /* both crash */
-    {"H", "H", LAB_VERDICT_STILL_SAME_CRASH, "K1 meets"},
-    {"H", "S", LAB_VERDICT_STILL_SAME_CRASH, "an alternative meets"},
+    {"H", "H", LAB_VERDICT_STILL_SAME_CRASH, "same place and same callers"},
+    {"H", "S", LAB_VERDICT_STILL_SAME_CRASH, "same alternative title"},
     {"H", "O", LAB_VERDICT_STILL_DIFFERENT_CRASH, "classes differ"},
     {"HOO", "O", LAB_VERDICT_STILL_SAME_CRASH, NULL},
     {"OOOO", "OOHO", LAB_VERDICT_NEW_CRASH,
