@@ -390,23 +390,36 @@ lab_confidence_parse(const char *text, double *confidence, GError **error)
     return TRUE;
 }
 
+static const char *
+tests_of(gboolean adaptive, gboolean unfinished)
+{
+    if (adaptive)
+        return "sequential tests of runs in pairs (which side is bad, shows a new crash, crashes "
+               "sooner), as results decided how many runs there are";
+    if (unfinished)
+        return "Fisher's exact test of bad runs, log-rank test of times to crash; where "
+               "repetitions are missing, sequential tests of the runs before the first of those, "
+               "in pairs";
+    return "Fisher's exact test of bad runs, log-rank test of times to crash";
+}
+
 char *
 lab_analysis_rule(const LabAnalysis *analysis)
 {
-    gboolean adaptive = FALSE;
+    gboolean adaptive = FALSE, unfinished = FALSE;
     g_autofree char *corrected =
         analysis->n_tests > 1 ? g_strdup_printf(", corrected for %u comparisons", analysis->n_tests)
                               : g_strdup("");
 
-    for (guint i = 0; i < analysis->comparisons->len && !adaptive; i++)
-        adaptive = ((LabComparison *)analysis->comparisons->pdata[i])->adaptive;
+    for (guint i = 0; i < analysis->comparisons->len; i++) {
+        const LabComparison *one = analysis->comparisons->pdata[i];
+
+        adaptive = adaptive || one->baseline->adaptive || one->candidate->adaptive;
+        unfinished = unfinished || one->unfinished;
+    }
     return g_strdup_printf(
         "a difference counts where chance alone would show one in at most %g %% of cases (%g %% "
         "confidence; %s%s)",
         (1 - analysis->confidence) * 100, analysis->confidence * 100,
-        adaptive
-            ? "sequential tests of runs in pairs (which side is bad, shows a new crash, crashes "
-              "sooner), as results decided how many runs there are"
-            : "Fisher's exact test of bad runs, log-rank test of times to crash",
-        corrected);
+        tests_of(adaptive, unfinished), corrected);
 }

@@ -90,11 +90,16 @@ typedef struct {
     guint not_reached; /* ran, said nothing */
     guint suspect;     /* ran, not to be trusted */
     guint infra, skipped, missing;
-    gboolean adaptive;  /* the runs ended when their results sufficed */
-    LabInterval share;  /* of bad runs: the two-sided interval at the analysis' confidence */
-    double bound;       /* what that share stays under with this confidence, one-sided */
-    GArray *times;      /* LabTime, milliseconds, one a usable run; NULL: some are not known */
-    GPtrArray *columns; /* LabColumn, what was measured, in order of first occurrence */
+    gboolean adaptive;   /* the runs ended when their results sufficed */
+    gboolean unfinished; /* some ran, others are missing */
+    guint turns;         /* observations before the first missing one: what crashes ends sooner, so
+                          * those behind it that did end look worse than all will */
+    guint turns_usable, turns_bad; /* of those; the tests of unfinished groups and, as the times,
+                                    * the share and the bound, see no others */
+    LabInterval share; /* of bad runs: the two-sided interval at the analysis' confidence */
+    double bound;      /* what that share stays under with this confidence, one-sided */
+    GArray *times; /* LabTime, milliseconds, one a usable run in turn; NULL: some are not known */
+    GPtrArray *columns;            /* LabColumn, what was measured, in order of first occurrence */
     const LabObservation *typical; /* the crash seen most often, else the first bad, else the first
                                     * that ran; NULL: none ran */
     json_t *metrics;               /* name -> median over the runs that have it */
@@ -141,8 +146,10 @@ typedef struct {
     guint more_runs; /* of each side that would settle it (the leaning, or that both pass); 0: none,
                         or nobody can tell */
     gboolean worse;  /* regressed, more often bad, or a new crash; settled */
-    gboolean adaptive;   /* a side's runs ended when their results sufficed: 'pairs' and 'sooner'
-                          * are the tests, and fisher and log_rank would be none */
+    gboolean unfinished; /* a side is */
+    gboolean adaptive;   /* a side's runs ended when their results sufficed, or are unfinished:
+                          * 'pairs' and 'sooner' are the tests, and fisher and log_rank would be
+                          * none */
     LabFisher fisher;    /* of bad runs */
     LabLogRank log_rank; /* of times to crash; p is NAN: not tested */
     LabSequential pairs; /* of bad runs, in turn */

@@ -184,10 +184,10 @@ new_p_in_turn(const LabComparison *comparison, const GPtrArray *kinds)
 
     for (guint i = 0; i < MIN(kinds->len, KINDS_MAX); i++) {
         const Kind *kind = kinds->pdata[i];
-        double p = kind->is_new
-                       ? lab_comparison_new_p(comparison->candidate, comparison->baseline->usable,
-                                              kind->first, kind->k0)
-                       : 1;
+        double p = kind->is_new ? lab_comparison_new_p(comparison->candidate,
+                                                       comparison->baseline->turns_usable,
+                                                       kind->first, kind->k0)
+                                : 1;
 
         least = MIN(least, p * kind->rank * (kind->rank + 1.0));
     }

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The tests of runs that ended when their results sufficed. They are no samples of a fixed size:
- * Fisher's, the log-rank and the rank-sum test would see differences too often. These take the runs
- * of both sides in turn, one of each makes a pair, and hold whenever the runs ended.
+ * The tests of runs that ended when their results sufficed, and of unfinished ones, of which it is
+ * known first what crashes. They are no samples of a fixed size: Fisher's, the log-rank and the
+ * rank-sum test would see differences too often. These take the runs of both sides in turn up to
+ * the first missing one, one of each makes a pair, and hold whenever the runs ended.
  */
 #include <math.h>
 
@@ -17,7 +18,7 @@ in_turn(const LabGroup *group)
 {
     GArray *turns = g_array_new(FALSE, FALSE, sizeof(gboolean));
 
-    for (guint i = 0; i < group->observations->len; i++) {
+    for (guint i = 0; i < group->turns; i++) {
         const LabObservation *one = group->observations->pdata[i];
         gboolean bad = lab_observation_is_bad(one);
 
@@ -46,7 +47,7 @@ lab_comparison_new_p(const LabGroup *candidate, guint baseline_usable, guint fir
     LabSequential test = {0};
     guint n = 0;
 
-    for (guint i = 0; i < candidate->observations->len && n < baseline_usable; i++) {
+    for (guint i = 0; i < candidate->turns && n < baseline_usable; i++) {
         const LabObservation *one = candidate->observations->pdata[i];
 
         if (lab_observation_is_usable(one) && n++ > first)

@@ -97,7 +97,8 @@ lab_comparison_test(LabComparison *comparison)
     const LabGroup *a = comparison->baseline;
     const LabGroup *b = comparison->candidate;
 
-    comparison->adaptive = a->adaptive || b->adaptive;
+    comparison->unfinished = a->unfinished || b->unfinished;
+    comparison->adaptive = a->adaptive || b->adaptive || comparison->unfinished;
     test_counts(comparison);
     comparison->q = NAN;
     comparison->crashes.p = comparison->crashes.q = NAN;

@@ -197,7 +197,7 @@ times_of(const LabGroup *group)
 {
     g_autoptr(GArray) times = g_array_new(FALSE, FALSE, sizeof(LabTime));
 
-    for (guint i = 0; i < group->observations->len; i++) {
+    for (guint i = 0; i < group->turns; i++) {
         const LabObservation *one = group->observations->pdata[i];
         LabTime time = {.crashed = one->time_to_crash_ms >= 0};
 
@@ -258,15 +258,34 @@ set_medians(LabGroup *group)
         group->time_to_crash_ms = (gint64)median(times);
 }
 
+static void
+count_turns(LabGroup *group)
+{
+    const GPtrArray *all = group->observations;
+
+    for (group->turns = 0; group->turns < all->len; group->turns++) {
+        const LabObservation *one = all->pdata[group->turns];
+
+        if (one->state == LAB_STATE_MISSING)
+            return;
+        if (lab_observation_is_usable(one)) {
+            group->turns_usable++;
+            group->turns_bad += is_bad(one->outcome);
+        }
+    }
+}
+
 void
 lab_group_settle(LabGroup *group, double confidence)
 {
     for (guint i = 0; i < group->observations->len; i++)
         count(group, group->observations->pdata[i]);
+    count_turns(group);
+    group->unfinished = group->missing > 0 && group->usable > 0;
     group->adaptive = group->observations->len > 0 &&
                       ((const LabObservation *)group->observations->pdata[0])->adaptive;
-    if (group->adaptive) {
-        group->share = lab_share_sequence(group->bad, group->usable, confidence);
+    if (group->adaptive || group->unfinished) {
+        group->share = lab_share_sequence(group->turns_bad, group->turns_usable, confidence);
         group->bound = group->share.high;
     } else {
         group->share = lab_clopper_pearson(group->bad, group->usable, confidence);

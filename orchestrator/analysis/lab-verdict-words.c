@@ -145,6 +145,20 @@ append_new_crash(GString *text, const LabComparison *one)
     }
 }
 
+/* Why fewer runs count than there are. */
+static void
+append_unfinished(GString *text, const LabComparison *one)
+{
+    if (!one->unfinished)
+        return;
+    if (one->pairs.pairs > 0)
+        g_string_append_printf(text, "; unfinished: of each only the first %u count as evidence",
+                               one->pairs.pairs);
+    else
+        g_string_append(text, "; unfinished: no pair of runs counts as evidence yet");
+    g_string_append(text, ", as what crashes ends sooner than what is still missing");
+}
+
 /* Both crash as often; one takes longer. */
 static void
 append_times(GString *text, const LabComparison *one)
@@ -184,13 +198,16 @@ lab_comparison_why(const LabComparison *one, double confidence)
     case LAB_VERDICT_FIXED:
     case LAB_VERDICT_REGRESSED:
         append_counts(text, one, confidence);
+        append_unfinished(text, one);
         break;
     case LAB_VERDICT_RATE_CHANGED:
         append_counts(text, one, confidence);
         append_times(text, one);
+        append_unfinished(text, one);
         break;
     case LAB_VERDICT_NEW_CRASH:
         append_new_crash(text, one);
+        append_unfinished(text, one);
         break;
     case LAB_VERDICT_STILL_SAME_CRASH:
     case LAB_VERDICT_STILL_DIFFERENT_CRASH:
@@ -207,6 +224,7 @@ lab_comparison_why(const LabComparison *one, double confidence)
     case LAB_VERDICT_INCONCLUSIVE:
         if (one->leaning != LAB_VERDICT_INCONCLUSIVE) {
             append_lean(text, one);
+            append_unfinished(text, one);
         } else if (a->bad && b->bad) {
             append_both_bad(text, one);
         } else {

@@ -47,7 +47,8 @@ candidate_is_worse(const LabComparison *comparison)
     const LabGroup *b = comparison->candidate;
 
     if (comparison->p_counts <= comparison->p_times || isnan(comparison->p_times))
-        return (guint64)b->bad * a->usable > (guint64)a->bad * b->usable;
+        return comparison->adaptive ? comparison->pairs.b_bad > comparison->pairs.a_bad
+                                    : (guint64)b->bad * a->usable > (guint64)a->bad * b->usable;
     if (comparison->adaptive)
         return comparison->sooner.b > comparison->sooner.a;
     return a->bad < comparison->log_rank.expected_a;

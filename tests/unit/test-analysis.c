@@ -113,6 +113,13 @@ static const Row rows[] = {
      "4 of 4 runs: with 95 % confidence 40 % to 100 % of runs crash; the baseline crashed in 0"},
     {"PPPP", "BBBB", LAB_VERDICT_REGRESSED, NULL},
     {"PPPPPPPPPPPP", "PPPPPPOOOOOO", LAB_VERDICT_REGRESSED, "6 of 12"},
+    /* what crashes ends sooner: of unfinished ones those before the first missing one count */
+    {"PPPPPPPPPPPP", "HHHHHHHH----", LAB_VERDICT_REGRESSED,
+     "; unfinished: of each only the first 8 count as evidence"},
+    {"PPPPPPPPPPPP", "-HHHH-HHHHHH", LAB_VERDICT_INCONCLUSIVE,
+     "; unfinished: no pair of runs counts as evidence yet", LAB_VERDICT_REGRESSED, 4},
+    {"PPPPPPPPPPPP", "PPHHHH-HHHHH", LAB_VERDICT_INCONCLUSIVE, "only the first 6 count",
+     LAB_VERDICT_REGRESSED, 1},
     /* fewer prove nothing, and say what is lacking */
     {"H", "P", LAB_VERDICT_INCONCLUSIVE, "3 more runs of each", LAB_VERDICT_FIXED, 3},
     {"HHH", "PPP", LAB_VERDICT_INCONCLUSIVE,
