@@ -240,7 +240,7 @@ move_once(void *address)
     uint64_t start;
 
     (void)*(volatile char *)address; /* present again where NUMA balancing took it away */
-    if (syscall(SYS_move_pages, 0, 1ul, pages, NULL, &status, 0) < 0)
+    if (syscall(SYS_move_pages, 0, 1ul, pages, (int *)NULL, &status, 0) < 0)
         die("move_pages: asking for the node");
     if (status < 0) {
         fprintf(stderr, "move_pages: node unknown: %s\n", strerror(-status));
