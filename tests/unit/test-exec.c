@@ -214,7 +214,7 @@ test_deadline(Fixture *f, gconstpointer unused)
     LabSummary summary;
 
     g_setenv("FAKE_WORKER_PLAN", "*/1=slow", TRUE);
-    summary = drive(f, run, (LabSchedulerOptions){.jobs = 2, .margin_ms = 300}, NULL);
+    summary = drive(f, run, (LabSchedulerOptions){.jobs = 2, .margin_ms = 3000}, NULL);
     g_assert_cmpuint(summary.missing, ==, 1);
     g_assert_cmpuint(summary.outcomes[LAB_OUTCOME_PASS], ==, 1);
     g_assert_nonnull(strstr(f->last_text, "deadline"));
