@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "vm-guest.h"
 
+#include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -135,6 +137,16 @@ next(LabGuest *guest, gint64 deadline_ms)
     return event;
 }
 
+static void
+tell(const LabGuestEvent *event)
+{
+    if (event->type == LAB_GUEST_EVENT_CONSOLE)
+        g_test_message("%6" G_GINT64_FORMAT " %s", event->time_ms, event->text);
+    else
+        g_test_message("%6" G_GINT64_FORMAT " event %d %s", event->time_ms, event->type,
+                       event->text ? event->text : "");
+}
+
 LabGuestEvent *
 vm_wait(LabGuest *guest, LabGuestEventType type, gint64 within_ms)
 {
@@ -145,17 +157,33 @@ vm_wait(LabGuest *guest, LabGuestEventType type, gint64 within_ms)
 
         if (event->type == type)
             return event;
-        if (event->type == LAB_GUEST_EVENT_CONSOLE)
-            g_test_message("%6" G_GINT64_FORMAT " %s", event->time_ms, event->text);
-        else
-            g_test_message("%6" G_GINT64_FORMAT " event %d %s", event->time_ms, event->type,
-                           event->text ? event->text : "");
+        tell(event);
         if (event->type == LAB_GUEST_EVENT_DEADLINE) {
             lab_guest_event_free(event);
             return NULL;
         }
         lab_guest_event_free(event);
     }
+}
+
+gboolean
+vm_wait_both(LabGuest *guest, LabGuestEventType type, LabGuestEvent **event,
+             LabGuestEventType other_type, LabGuestEvent **other)
+{
+    gint64 deadline_ms = lab_guest_now_ms(guest) + VM_PATIENCE_MS;
+
+    while (!*event || !*other) {
+        g_autoptr(LabGuestEvent) got = next(guest, deadline_ms);
+
+        tell(got);
+        if (got->type == LAB_GUEST_EVENT_DEADLINE)
+            return FALSE;
+        if (got->type == type && !*event)
+            *event = g_steal_pointer(&got);
+        else if (got->type == other_type && !*other)
+            *other = g_steal_pointer(&got);
+    }
+    return TRUE;
 }
 
 gboolean
@@ -275,6 +303,16 @@ vm_qemu_pid(LabGuest *guest)
     g_autoptr(json_t) facts = lab_guest_facts(guest);
 
     return (pid_t)lab_json_int(facts, "qemu_pid", -1);
+}
+
+gboolean
+vm_wait_end_of(pid_t pid)
+{
+    gint64 deadline_us = g_get_monotonic_time() + VM_PATIENCE_MS * 1000ll;
+
+    while (kill(pid, 0) == 0 && g_get_monotonic_time() < deadline_us)
+        g_usleep(10000);
+    return kill(pid, 0) < 0 && errno == ESRCH;
 }
 
 gint64

@@ -7,6 +7,9 @@
 #include "lab-kernel.h"
 #include "lab-runtime.h"
 
+/* For whatever has to come: far beyond what it takes, on a slow or busy host too. */
+#define VM_PATIENCE_MS 300000
+
 typedef struct {
     GPtrArray *kernels;
     LabKernel *stored; /* one of them */
@@ -35,6 +38,10 @@ LabGuest *vm_start(VmBench *bench, const char *cmdline);
 /* The next event of that type (others are thrown away), or NULL when 'within_ms' pass. */
 LabGuestEvent *vm_wait(LabGuest *guest, LabGuestEventType type, gint64 within_ms);
 
+/* One event of each type, whichever comes first (they have channels of their own), or FALSE. */
+gboolean vm_wait_both(LabGuest *guest, LabGuestEventType type, LabGuestEvent **event,
+                      LabGuestEventType other_type, LabGuestEvent **other);
+
 /* Waits for a console line that has 'text'. */
 gboolean vm_wait_console(LabGuest *guest, const char *text, gint64 within_ms);
 
@@ -54,6 +61,8 @@ void vm_request(LabGuest *guest, const char *format, ...) G_GNUC_PRINTF(2, 3);
 void vm_check_dump(VmBench *bench, const char *path, const char *panic);
 
 pid_t vm_qemu_pid(LabGuest *guest);
+/* Until there is no such process any more, or FALSE. */
+gboolean vm_wait_end_of(pid_t pid);
 /* The number behind 'key' in a file below /proc. */
 gint64 vm_number_in(const char *path, const char *key);
 /* That QEMU runs without privileges, in a seccomp filter. */
