@@ -23,9 +23,10 @@
 #include <time.h>
 #include <unistd.h>
 
-#define PAGE       4096ul
-#define HUGE       (2ul << 20)
-#define MAX_GROUPS 64
+#define PAGE        4096ul
+#define HUGE        (2ul << 20)
+#define MAX_GROUPS  64
+#define PATIENCE_US 45000000
 #ifndef MADV_FREE
 #define MADV_FREE 8
 #endif
@@ -275,7 +276,7 @@ main(int argc, char **argv)
     const long before[2] = {vmstat("thp_split_page"), vmstat("thp_fault_alloc")};
     pid_t groups[MAX_GROUPS];
     uint64_t end;
-    bool reached, bad = false;
+    bool reached = false, bad = false;
 
     parse(argc, argv);
     end = now_us() + (duration ? strtoull(duration, NULL, 10) : options.seconds) * 1000000ull;
@@ -289,9 +290,10 @@ main(int argc, char **argv)
         if (groups[i] == 0)
             run_group();
     }
-    while (now_us() < end) {
+    /* On a slow host somewhat longer, if the condition is not reached. */
+    while (now_us() < end || (now_us() < end + PATIENCE_US && !reached)) {
         usleep(500000);
-        tell(before);
+        reached = tell(before);
     }
     shared->stop = true;
     for (unsigned int i = 0; i < options.groups; i++) {
