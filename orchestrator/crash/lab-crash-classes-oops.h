@@ -39,6 +39,10 @@
      .needle = "Alignment trap: ",
      .header = "Alignment trap: not handling",
      .title = "Alignment trap in ${F}"},
+    {.type = "alignment", /* MIPS */
+     .needle = "nhandled kernel unaligned access",
+     .header = "^Unhandled kernel unaligned access",
+     .title = "Unhandled kernel unaligned access in ${F}"},
     {.type = "bad-access", /* arm64; a panic that names it follows */
      .needle = "SError Interrupt on CPU",
      .header = "^SError Interrupt on CPU",
@@ -94,6 +98,17 @@
      .header = "[kK]ernel BUG (?:at(?![\"'`.,;)])|in)", /* not where a text quotes the words */
      .title = "kernel BUG in ${F}",
      .skip = "^_{0,2}skb_"}, /* its helpers check what their callers did */
+    {.type = "kernel-bug",   /* MIPS */
+     .needle = "ernel bug detected[#",
+     .header = "^Kernel bug detected\\[#",
+     .title = "kernel BUG in ${F}",
+     .flags = LAB_CRASH_CONTINUES},
+    {.type = "trap", /* MIPS */
+     .needle = " in kernel code[#",
+     .header = "^(?<kind>Reserved instruction|Break instruction|Trap instruction|FP exception)"
+               " in kernel code\\[#",
+     .title = "${kind} in ${F}",
+     .flags = LAB_CRASH_CONTINUES},
     {.type = "invalid-opcode",
      .needle = "invalid opcode: ",
      .header = "invalid opcode: 0000",

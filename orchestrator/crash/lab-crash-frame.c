@@ -74,12 +74,16 @@ skip_spaces(const char *p)
 }
 
 /* "[<ffffffff81234567>]", "[<        (ptrval)>]", POWER's "[c000000001234567]", the "[]" that a web
- * page leaves of it; or NULL. */
+ * page leaves of it, i386's "<c0123456>" up to 2.6.17; or NULL. */
 static const char *
 skip_address(const char *p)
 {
     const char *end;
 
+    if (p[0] == '<') {
+        end = p + 1 + strspn(p + 1, "0123456789abcdef");
+        return end - p == 9 && g_str_has_prefix(end, "> ") ? skip_spaces(end + 1) : NULL;
+    }
     if (p[0] != '[')
         return NULL;
     if (p[1] == ']')
@@ -239,8 +243,9 @@ LabCrashFrame *
 lab_crash_frame_parse_pc(const char *text, gboolean *user)
 {
     static const char *const starts[] = {
-        "RIP: 0010:", "RIP: e030:", "EIP: 0060:", "EIP: ",  "RIP: ", "PC is at ",
-        "pc : ",      "IP: ",       "NIP ",       "epc : ", "TPC: <"}; /* SPARC */
+        "RIP: 0010:", "RIP: e030:", "EIP: 0060:", "EIP: ",  "RIP: ",  "PC is at ",
+        "pc : ",      "IP: ",       "NIP ",       "epc : ", "TPC: <", /* SPARC */
+        "EIP is at "};
     const char *p = skip_spaces(text);
     const char *after;
 

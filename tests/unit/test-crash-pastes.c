@@ -130,6 +130,25 @@ test_forms(void)
          "6.15.0 #26\n[    1.300000] Call trace:\n[    1.400000]  show_stack+0x14/0x1c (C)\n[    "
          "1.500000]  "
          "dump_stack_lvl+0xbc/0x134\n"},
+        {"kernel BUG in foo_leave", /* MIPS */
+         "Kernel bug detected[#1]:\nCPU: 0 PID: 77 Comm: cat Not tainted 4.4.14 #6\n$ 0   : "
+         "00000000 "
+         "00000015\nepc   : 8003ab3c foo_leave+0x4/0xc\nra    : 80036f64 foo_exit+0x14/0xbc\nCall "
+         "Trace:\n[<8003ab3c>] foo_leave+0x4/0xc\n[<80036f65>] foo_exit+0x14/0xbc\n"},
+        {"Reserved instruction in foo_call",
+         "Reserved instruction in kernel code[#2]:\nCPU: 0 PID: 77 Comm: cat Not tainted 4.4.14 "
+         "#6\nepc   : 8003ab3c foo_call+0x4/0xc\nCall Trace:\n[<8003ab3c>] foo_call+0x4/0xc\n"
+         "[<80036f65>] foo_work+0x14/0xbc\n"},
+        {"Unhandled kernel unaligned access in foo_read",
+         "Unhandled kernel unaligned access[#13]:\nCPU: 0 PID: 77 Comm: cat Not tainted 3.18.29 "
+         "#6\nepc   : 80018b70 foo_read+0x5c/0x3c8\nra    : 80004820 bar+0x0/0x10\nCall "
+         "Trace:\n[<80018b70>] foo_read+0x5c/0x3c8\n[<80004820>] bar+0x0/0x10\n"},
+        {"BUG: unable to handle kernel paging request in foo_create", /* 2.6.17 */
+         "BUG: unable to handle kernel paging request at virtual address 00a0008f\n printing eip:\n"
+         "c0167263\nOops: 0000 [#1]\nCPU:    0\nEIP:    0060:[<c0167263>]    Not tainted VLI\n"
+         "EFLAGS: 00000286   (2.6.17 #3)\nEIP is at foo_create+0x15/0x165\nCall Trace:\n "
+         "<c016740f> "
+         "bar_create+0x4b/0x5d\n <c019e7e5> bar_add+0x90/0xd8\n"},
         {"WARNING in dev_watchdog", /* the first line is lost */
          "[   18.100000] NETDEV WATCHDOG: eth0 (foo): transmit queue 3 timed out\n[   18.200000] "
          "Backtrace:\n"
