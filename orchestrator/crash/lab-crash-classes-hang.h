@@ -25,7 +25,7 @@
      .needle = "INFO: rcu",
      .header = "INFO: rcu_?\\w* (?:self-)?detected (?:expedited )?stalls?",
      .title = "INFO: rcu detected stall in ${F}",
-     .skip = "rcu|apic_timer_interrupt",
+     .skip = "rcu|apic_timer_interrupt|_backtrace|dump_cpu_task|sched_show_task",
      .alternative = "stall in ${F}",
      .rule = LAB_CRASH_RULE_STALL},
     {.type = "hung-task",

@@ -87,6 +87,7 @@ static const char *const entries[] = {
 static const char *const waits[] = {
     "sched", "_lock", "_slowlock", "down", "rwsem", "completion", "kthread", "wait", "synchronize", "context_switch", "__switch_to",
     "cancel_delayed_work", "rcu_barrier", "mutex", "sleep", "_?flush_work", "cancel_work", "do_read_cache_",
+    "^sync_(buffer|page)", /* up to 3.0 */
 };
 
 /* clang-format on */

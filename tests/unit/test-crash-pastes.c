@@ -149,6 +149,17 @@ test_forms(void)
          "EFLAGS: 00000286   (2.6.17 #3)\nEIP is at foo_create+0x15/0x165\nCall Trace:\n "
          "<c016740f> "
          "bar_create+0x4b/0x5d\n <c019e7e5> bar_add+0x90/0xd8\n"},
+        {"INFO: task hung in foo_commit", /* 2.6.32's buffers */
+         "INFO: task cat:77 blocked for more than 120 seconds.\n      Not tainted "
+         "2.6.32-504.3.3.el6.x86_64 #1\nCall Trace:\n [<ffffffff81>] io_schedule+0x73/0xc0\n "
+         "[<ffffffff82>] sync_buffer+0x40/0x50\n [<ffffffff83>] __wait_on_bit+0x5f/0x90\n "
+         "[<ffffffff84>] foo_commit+0x26/0x30\n [<ffffffff85>] kthread+0x1/0x2\n"},
+        {"INFO: rcu detected stall in corrupted", /* only what found the stall */
+         "INFO: rcu_preempt self-detected stall on CPU\nNMI backtrace for cpu 3\nCPU: 3 PID: 0 "
+         "Comm: "
+         "swapper/3 Not tainted 6.0.0 #23\nCall Trace:\n dump_stack_lvl+0x34/0x48\n "
+         "nmi_cpu_backtrace.cold+0x30/0x70\n nmi_trigger_cpumask_backtrace+0xc6/0xe0\n "
+         "rcu_dump_cpu_stacks+0x106/0x150\n"},
         {"WARNING in dev_watchdog", /* the first line is lost */
          "[   18.100000] NETDEV WATCHDOG: eth0 (foo): transmit queue 3 timed out\n[   18.200000] "
          "Backtrace:\n"
