@@ -164,6 +164,31 @@ trace_lines(char *const *lines, gsize first, const char *header)
     return taken;
 }
 
+/* An oops names its place again in its last line: "EIP: [<c0123456>] f+0x5/0x9 SS:ESP 0068:…" or
+ * "RIP  [<ffff…>] f+0x5/0x9". Where the registers above the trace are lost, that is its top. */
+static void
+take_last_place(GPtrArray *taken)
+{
+    guint announced = 0;
+    gboolean user;
+
+    for (guint i = 1; i < taken->len; i++) {
+        const char *line = taken->pdata[i];
+        gboolean last = g_str_has_prefix(line, "RIP  [<") ||
+                        (g_str_has_prefix(line, "EIP: [<") && strstr(line, " SS:ESP "));
+        LabCrashFrame *frame = last ? lab_crash_frame_parse(line + 5)
+                                    : lab_crash_frame_parse_pc(line, &user);
+
+        if (frame && last && announced)
+            g_ptr_array_insert(taken, (gint)announced, g_strdup_printf("EIP: %s", line + 5));
+        if (!announced && g_str_has_prefix(line, "Call Trace:"))
+            announced = i;
+        lab_crash_frame_free(frame);
+        if (frame)
+            return;
+    }
+}
+
 /* The frames of the trace that begins at 'first': which kind do they tell? -1: none. */
 static int
 kind_of_trace(char *const *lines, gsize first, guint *n_frames)
@@ -378,6 +403,7 @@ lab_crash_clues_report(char *const *lines)
         first = after_finder(lines, first);
         taken = trace_lines(lines, (gsize)first,
                             chosen < 0 ? "kernel fault, type not told" : clues[chosen].header);
+        take_last_place(taken);
         report = build(taken, (gsize)first);
         if (report && !report->corrupted)
             return report;

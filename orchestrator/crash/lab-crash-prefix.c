@@ -350,6 +350,59 @@ skip_monotonic_tag(const char *p, LabCrashLine *line)
     return space + strlen(" kernel: ");
 }
 
+/* --- vendors' kernels --- */
+
+/* "[pid:77,cpu3,kworker/3:1]" (HiSilicon), "-(0)[77:kworker/3:1]" (MediaTek), or NULL. */
+static const char *
+skip_bracketed_task(const char *p)
+{
+    const char *end = strchr(p, ']');
+    const char *q;
+
+    if (!end || end - p > 64)
+        return NULL;
+    if (*p == '[') {
+        q = g_str_has_prefix(p, "[pid:") ? skip_digits(p + 5) : p;
+        if (!g_str_has_prefix(q, ",cpu"))
+            return NULL;
+    } else {
+        q = skip_digits(p + (*p == '-') + 1);
+        if (p[*p == '-'] != '(' || q[0] != ')' || q[1] != '[' || skip_digits(q + 2)[0] != ':')
+            return NULL;
+    }
+    return end[1] == ' ' ? end + 2 : end + 1;
+}
+
+/* "c1   1042 " or "c0 1 (swapper/0) " (Spreadtrum, Marvell), or NULL. */
+static const char *
+skip_cpu_and_task(const char *p)
+{
+    const char *pid = skip_digits(p + 1);
+    const char *end, *q;
+
+    if (pid == p + 1 || pid > p + 3 || *pid != ' ')
+        return NULL;
+    pid = skip_spaces(pid);
+    end = skip_digits(pid);
+    if (end == pid || *end != ' ')
+        return NULL;
+    q = end[1] == '(' ? strstr(end, ") ") : NULL;
+    return q && q - end < 24 ? q + 2 : end + 1;
+}
+
+/* What those add to printk's time stamp: what follows it, or 'p'. */
+static const char *
+strip_vendor(const char *p)
+{
+    const char *q = NULL;
+
+    if (*p == 'c')
+        q = skip_cpu_and_task(p);
+    else if (*p == '[' || *p == '(' || *p == '-')
+        q = skip_bracketed_task(p);
+    return q ? q : p;
+}
+
 /* One form off the front of 'p', or NULL. */
 static const char *
 strip_one(const char *p, LabCrashLine *line, const LabCrashForm *form)
@@ -395,7 +448,7 @@ lab_crash_strip_prefixes(const char *p, LabCrashLine *line, const LabCrashForm *
 
     for (int i = 0; i < 8 && (q = strip_one(p, line, form)); i++)
         p = q;
-    return p;
+    return line->has_time ? strip_vendor(p) : p;
 }
 
 /* --- JSON lines --- */

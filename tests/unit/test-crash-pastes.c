@@ -160,6 +160,24 @@ test_forms(void)
          "swapper/3 Not tainted 6.0.0 #23\nCall Trace:\n dump_stack_lvl+0x34/0x48\n "
          "nmi_cpu_backtrace.cold+0x30/0x70\n nmi_trigger_cpumask_backtrace+0xc6/0xe0\n "
          "rcu_dump_cpu_stacks+0x106/0x150\n"},
+        /* what vendors add to the time stamp */
+        {"BUG: unable to handle kernel NULL pointer dereference in foo_start",
+         "[   14.281902] c1   1042 Unable to handle kernel NULL pointer dereference at virtual "
+         "address 0048\n[   14.281920] c1   1042 Internal error: Oops: 96000005 [#1] SMP\n[   "
+         "14.282067] c1   1042 pc : foo_start+0x88/0x1a4 [foo]\n"},
+        {"KASAN: slab-out-of-bounds Read in foo_open",
+         "[    0.100000] [pid:77,cpu0,cat]BUG: KASAN: slab-out-of-bounds in foo_open+0x48/0x3b8\n"
+         "[    0.100001] [pid:77,cpu0,cat]Read at addr fcff19f30000d91c by task cat/77\n"
+         "[    0.100002] [pid:77,cpu0,cat]Call trace:\n[    0.100003] [pid:77,cpu0,cat] "
+         "foo_open+0x48/0x3b8\n"},
+        {"kernel BUG in foo_probe",
+         "[    1.100000]  (0)[1:swapper/0]kernel BUG at fs/foo.c:12!\n[    1.100001] "
+         "-(0)[1:swapper/0]pc : foo_probe+0x20/0x30\n"},
+        /* the end of an oops: its registers are lost, its last line is not */
+        {"kernel fault in foo_out",
+         "Call Trace:\n [<b0248228>] foo_data+0x4d/0x64\n [<b024a60f>] foo_sector+0xcd/0x102\n"
+         "Code: c3 89 c2 ed c3 57\nEIP: [<b024726f>] foo_out+0x5/0x9 SS:ESP 0068:b0421f3c\n "
+         "<0>Kernel panic - not syncing: Fatal exception in interrupt\n"},
         {"WARNING in dev_watchdog", /* the first line is lost */
          "[   18.100000] NETDEV WATCHDOG: eth0 (foo): transmit queue 3 timed out\n[   18.200000] "
          "Backtrace:\n"
