@@ -16,11 +16,14 @@ typedef struct {
     guint8 word; /* bytes of its first word */
     gboolean prefixed : 1;
     gboolean registers : 1;
+    gboolean opens : 1;   /* stands after an empty line */
+    gboolean chained : 1; /* has a prefix, or no empty line is between it and one that has */
 } Sample;
 
 typedef struct {
     Sample samples[LAB_CRASH_WINDOW];
-    guint n; /* of samples */
+    guint n;      /* of samples */
+    gboolean gap; /* the last line was empty */
     guint prefixed, stamped, kernel_tags;
     guint pairs;                            /* of neighbours whose beginnings were compared */
     guint common[LAB_CRASH_COMMON_MAX + 1]; /* how many pairs have so many characters in common */
@@ -75,11 +78,14 @@ vote(Votes *votes, LabCrashLine *line, const char *text, gsize length, gboolean 
 
     text += quote;
     length -= quote;
+    votes->gap |= length == 0;
     if (length == 0)
         return;
     lab_crash_line_reset(line);
     rest = lab_crash_strip_prefixes(text, line, NULL);
     votes->n++;
+    sample->opens = votes->gap;
+    votes->gap = FALSE;
     sample->length = (guint16)length;
     sample->word = (guint8)MIN(strcspn(text, " "), 255);
     sample->prefixed = rest != text;
@@ -147,38 +153,63 @@ is_usual_width(guint width)
            width == 132;
 }
 
-/* The length that at most one line in fifty passes: words too long to be moved. */
+/* Marks the lines of the log itself: prose stands before its first line and behind empty ones.
+ * Returns how many there are, in *prefixed those with a prefix. */
 static guint
-usual_longest(const Votes *votes)
+mark_chained(Votes *votes, guint *prefixed)
+{
+    gboolean chained = FALSE;
+    guint n = 0;
+
+    *prefixed = 0;
+    for (guint i = 0; i < votes->n; i++) {
+        Sample *sample = &votes->samples[i];
+
+        chained = sample->prefixed || (chained && !sample->opens);
+        sample->chained = chained;
+        n += chained;
+        *prefixed += sample->prefixed;
+    }
+    return n;
+}
+
+/* The length that at most one of the 'n' marked lines in fifty passes. A word alone is not counted,
+ * for it was perhaps too long for any line. */
+static guint
+usual_longest(const Votes *votes, guint n)
 {
     guint counts[LAB_CRASH_LINE_MAX + 1] = {0};
     guint longer = 0, length = 0;
 
     for (guint i = 0; i < votes->n; i++) {
+        if (!votes->samples[i].chained || votes->samples[i].word == votes->samples[i].length)
+            continue;
         counts[votes->samples[i].length]++;
         length = MAX(length, votes->samples[i].length);
     }
     for (; length > 0; length--) {
         longer += counts[length];
-        if (longer * 50 > votes->n)
+        if (longer * 50 > n)
             break;
     }
     return length;
 }
 
-/* The column at which a mail program wrapped: each line without a prefix begins with a word that
- * found no room on the line before. */
+/* The column at which a mail program wrapped: each line of the log without a prefix begins with a
+ * word that found no room on the line before. */
 static void
-elect_mail(LabCrashForm *form, const Votes *votes)
+elect_mail(LabCrashForm *form, Votes *votes)
 {
-    guint width = usual_longest(votes);
+    guint prefixed;
+    guint n = mark_chained(votes, &prefixed);
+    guint width = usual_longest(votes, n);
     guint moved = 0, full = 0, others = 0;
 
     form->mail = 0;
-    if (!form->prefixed || width < WIDTH_MIN || width > 100)
+    if (prefixed < 2 || prefixed * 8 < n || width < WIDTH_MIN || width > 100)
         return;
     for (guint i = 1; i < votes->n; i++) {
-        if (votes->samples[i].prefixed)
+        if (votes->samples[i].prefixed || !votes->samples[i].chained)
             continue;
         if (votes->samples[i - 1].length == width)
             full++;
@@ -302,7 +333,7 @@ lab_crash_form_joins(LabCrashForm *form, gsize length, const char *next)
 {
     if (*next == '\0' || !lab_crash_form_may_wrap(form, length))
         return LAB_CRASH_JOIN_NO;
-    if (form->prefixed && is_prefixed(form, next))
+    if ((form->prefixed || form->mail) && is_prefixed(form, next))
         return LAB_CRASH_JOIN_NO;
     if (form->width)
         return length == form->width ? LAB_CRASH_JOIN_TIGHT : LAB_CRASH_JOIN_SPACE;

@@ -251,6 +251,15 @@ typedef struct {
     guint8 first;     /* that */
 } Glance;
 
+/* The first byte of a quoted line behind the marks of the mails that quote it. */
+static guint8
+first_behind_quotes(const char *p, const char *stop)
+{
+    while (p < stop && (*p == '>' || *p == ' '))
+        p++;
+    return p < stop ? (guint8)*p : 0;
+}
+
 static Glance
 glance(const char *p, const char *end)
 {
@@ -258,6 +267,8 @@ glance(const char *p, const char *end)
     guint8 firsts[2048];
     guint firsts_n[256] = {0};
     guint n = 0, longest = 0, full = 0, followed = 0, others = 0, major = 0;
+    guint quotes = 0;
+    guint wide = 0; /* lines that no mail program would have left so */
 
     while (p < end && n < G_N_ELEMENTS(lengths)) {
         const char *newline = memchr(p, '\n', (gsize)(end - p));
@@ -266,9 +277,11 @@ glance(const char *p, const char *end)
 
         length -= length && stop[-1] == '\r';
         lengths[n] = (guint16)MIN(length, 4096);
-        firsts[n] = (guint8)*p;
+        firsts[n] = *p == '>' ? first_behind_quotes(p, stop) : (guint8)*p;
         firsts_n[firsts[n]]++;
+        quotes += *p == '>';
         longest = MAX(longest, lengths[n]);
+        wide += length > 100;
         n++;
         p = stop + 1;
     }
@@ -283,9 +296,9 @@ glance(const char *p, const char *end)
         followed += i + 1 < n && firsts[i + 1] != major;
     }
     return (Glance){
-        .wrapped = (longest <= 100 && others >= 2) || followed || (others * 2 > n && full >= 2),
-        .uniform = others * 20 <= n,
-        .first = (guint8)major,
+        .wrapped = (wide * 50 <= n && others >= 2) || followed || (others * 2 > n && full >= 2),
+        .uniform = others * 20 <= n && (quotes == 0 || quotes == n),
+        .first = quotes ? '>' : (guint8)major,
     };
 }
 
@@ -358,6 +371,8 @@ read_window(LabCrashInput *input, gsize start, gsize end)
         if (!elected && !is_known_form(input, seen))
             elect(input, start, end);
         elected = TRUE;
+        if (!seen.wrapped) /* not all lines are read: none may depend on the one before it */
+            input->form.mail = 0;
         p = read_line(input, hit, stop);
     }
 }

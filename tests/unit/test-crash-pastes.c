@@ -160,6 +160,24 @@ test_forms(void)
          "swapper/3 Not tainted 6.0.0 #23\nCall Trace:\n dump_stack_lvl+0x34/0x48\n "
          "nmi_cpu_backtrace.cold+0x30/0x70\n nmi_trigger_cpumask_backtrace+0xc6/0xe0\n "
          "rcu_dump_cpu_stacks+0x106/0x150\n"},
+        /* a mail: prose above the log, and few of its lines whole */
+        {"BUG: unable to handle kernel paging request in foo_flush_cluster_of_inodes",
+         "Hello,\n\nthis server died again:\n\nMar 30 18:51:43 host kernel: BUG: unable to handle "
+         "kernel paging request at \n000000320000008c\nMar 30 18:51:43 host kernel: IP: "
+         "[<ffffffff811d755b>] \nfoo_flush_cluster_of_inodes+0x148/0x35a\nMar 30 18:51:43 host "
+         "kernel: Oops: 0000 [#1] SMP\nMar 30 18:51:43 host kernel: Modules linked in: foo bar baz "
+         "quux hidp\nl2cap crc16 bluetooth rfkill ipv6 video output sbs sbshc battery ac\n"
+         "parport_pc lp parport serio_raw pnp serial_core shpchp button i2c_core\npcspkr\nMar 30 "
+         "18:51:43 host kernel: RIP: 0010:[<ffffffff811d755b>] \n[<ffffffff811d755b>] "
+         "foo_flush_cluster_of_inodes+0x148/0x35a\n"},
+        {"UBSAN: array-index-out-of-bounds in foo_detach",
+         "It would then trigger an array-index-out-of-bounds bug.\n\n[   46.866069][ T6479] UBSAN: "
+         "array-index-out-of-bounds in\ndrivers/foo/bar/kcfoo.c:483:21\n[   46.867196][ T6479] "
+         "index -1 is out of range for type 'foo *[32]'\n[   46.867982][ T6479] CPU: 1 PID: 6479 "
+         "Comm: foo_ctr_0 Not tainted\n5.15.0-rc2+ #8\n[   46.870107][ T6479] Call Trace:\n[   "
+         "46.870473][ T6479]  dump_stack_lvl+0x57/0x7d\n[   46.871458][ T6479]  "
+         "__ubsan_handle_out_of_bounds.cold+0x43/0x48\n[   46.872135][ T6479]  "
+         "foo_detach+0x64/0xc0\n"},
         /* what vendors add to the time stamp */
         {"BUG: unable to handle kernel NULL pointer dereference in foo_start",
          "[   14.281902] c1   1042 Unable to handle kernel NULL pointer dereference at virtual "
