@@ -237,7 +237,7 @@ skip_date(const char *p)
         if (q && looks_like(q, " 9999 "))
             q += 5;
         for (int i = 0; q && i < 5 && q[0] == ' ' && looks_like(q, " AAA"); i++)
-            if (q[4] == ' ' || q[5] == ' ') /* the zone's name */
+            if (q[4] == ' ' || (g_ascii_isupper(q[4]) && q[5] == ' ')) /* the zone's name */
                 q = strchr(q + 1, ' ');
     } else if (looks_like(q, "9999-99-99T") || looks_like(q, "9999-99-99 ") ||
                looks_like(q, "9999/99/99 ")) {

@@ -196,6 +196,14 @@ test_forms(void)
          "Call Trace:\n [<b0248228>] foo_data+0x4d/0x64\n [<b024a60f>] foo_sector+0xcd/0x102\n"
          "Code: c3 89 c2 ed c3 57\nEIP: [<b024726f>] foo_out+0x5/0x9 SS:ESP 0068:b0421f3c\n "
          "<0>Kernel panic - not syncing: Fatal exception in interrupt\n"},
+        {"BUG: corrupted list in foo_unlink", /* built outside of its sources */
+         "kernel BUG at /usr/src/linux/lib/list_debug.c:53!\ninvalid opcode: 0000 [#1] SMP\nRIP: "
+         "0010:__list_del_entry_valid+0x8e/0x90\nCall Trace:\n foo_unlink+0x1/0x2\n "
+         "bar+0x1/0x2\n"},
+        {"BUG: unable to handle kernel paging request in foo_block", /* no zone's name */
+         "Oct 10 07:20:18 BUG: unable to handle kernel paging request at 00007f5563ced000\nIP: "
+         "foo_block+0x24d/0x280\nOops: 0002 [#1] SMP\nRIP: 0010:foo_block+0x24d/0x280\nCall "
+         "Trace:\n bar+0x1/0x2\n"},
         {"WARNING in dev_watchdog", /* the first line is lost */
          "[   18.100000] NETDEV WATCHDOG: eth0 (foo): transmit queue 3 timed out\n[   18.200000] "
          "Backtrace:\n"
