@@ -666,6 +666,16 @@ lab_crash_log_parse_mended(const char *text, gsize length)
     return lab_crash_parser_finish(parser);
 }
 
+LabCrashLog *
+lab_crash_log_parse_turned(const char *text, gsize length)
+{
+    g_autoptr(LabCrashParser) parser = lab_crash_parser_new();
+
+    lab_crash_salvage_set_turned(parser->salvage);
+    lab_crash_parser_feed_text(parser, text, length);
+    return lab_crash_parser_finish(parser);
+}
+
 gboolean
 lab_crash_parser_has_report(const LabCrashParser *parser)
 {

@@ -320,6 +320,14 @@ LabCrashReport *lab_crash_clues_report(char *const *lines);
 /* What prose tells beside the kernel's own words, into 'attributes'. */
 void lab_crash_clues_facts(json_t *attributes, const char *text);
 
+/* --- lab-crash-turn.c --- */
+
+/* Reads a small text in another way where it is a mail's body in quoted-printable, or has its
+ * newest line first. TRUE: 'log' has what that found, with the lines' numbers as they stand. */
+gboolean lab_crash_turn(LabCrashLog *log, const char *text);
+/* For a text that was turned already. */
+LabCrashLog *lab_crash_log_parse_turned(const char *text, gsize length);
+
 /* --- lab-crash-salvage.c --- */
 
 /* The raw text's first part, kept for a second reading of what no pattern found. */
@@ -327,6 +335,8 @@ typedef struct LabCrashSalvage LabCrashSalvage;
 LabCrashSalvage *lab_crash_salvage_new(void);
 void lab_crash_salvage_free(LabCrashSalvage *salvage);
 void lab_crash_salvage_keep(LabCrashSalvage *salvage, const char *bytes, gsize length);
+/* The text was turned already (lab-crash-turn.c). */
+void lab_crash_salvage_set_turned(LabCrashSalvage *salvage);
 /* Any piece of it, with its newlines. */
 void lab_crash_salvage_keep_text(LabCrashSalvage *salvage, const char *bytes, gsize length);
 /* After the log was read, before it is signed: reads damaged text again when nothing was found,

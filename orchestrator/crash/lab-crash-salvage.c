@@ -17,7 +17,8 @@
 
 struct LabCrashSalvage {
     GString *kept;
-    gboolean more; /* the text went on */
+    gboolean more;   /* the text went on */
+    gboolean turned; /* and was turned */
 };
 
 LabCrashSalvage *
@@ -36,6 +37,12 @@ lab_crash_salvage_free(LabCrashSalvage *salvage)
         return;
     g_string_free(salvage->kept, TRUE);
     g_free(salvage);
+}
+
+void
+lab_crash_salvage_set_turned(LabCrashSalvage *salvage)
+{
+    salvage->turned = TRUE;
 }
 
 void
@@ -507,6 +514,8 @@ lab_crash_salvage_log(LabCrashSalvage *salvage, LabCrashLog *log)
     LabCrashReport *cause;
     const char *release;
 
+    if (!salvage->more && !salvage->turned && lab_crash_turn(log, salvage->kept->str))
+        return;
     if (salvage->more && !session) {
         if (!log->cause)
             return;

@@ -220,6 +220,53 @@ test_forms(void)
     }
 }
 
+/* Texts that are turned before they are read; the lines keep their numbers. */
+static void
+test_turned(void)
+{
+#define NEWS "Oct 16 20:47:19 host kernel: "
+    static const struct {
+        const char *title, *release;
+        guint64 first, last;
+        const char *text;
+    } rows[] = {
+        /* a mail's body in quoted-printable: its lines are broken within words */
+        {"kernel BUG in foo_pages", "5.4.0-rc4", 2, 11,
+         "> This is how it dies:=20\n> [   41.207694] kernel BUG at mm/foo.c:535!\n> [   "
+         "41.208109] "
+         "invalid opcode: 0000 [#1] SMP PTI\n> [   41.208508] CPU: 7 PID: 2766 Comm: ndctl_writer "
+         "Not "
+         "tainted 5.4.=\n0-rc4 #6\n> [   41.209064] Hardware name: QEMU Standard PC (i440FX + "
+         "PIIX, "
+         "1996), BIO=\nS rel-1.11.0-0\n> [   41.210175] flags=3D2 RIP\n> [   41.210176] RIP: "
+         "0010:foo_pages+0x95/0xf0\n> [   41.210643] Call Trace:\n> [   41.210644]  "
+         "bar_pages+0x95/0xf0\n"},
+        /* journalctl -r */
+        {"kernel BUG in foo_remove", "5.16.0", 1, 8,
+         NEWS " worker_thread+0x188/0x504\n" NEWS " foo_reset+0x34/0x44 [foo]\n" NEWS
+              " foo_remove+0x48/0xc0 [foo]\n" NEWS "Call trace:\n" NEWS
+              "pc : foo_remove+0x58/0x40c\n" NEWS
+              "CPU: 2 PID: 639 Comm: kworker/2:2 Not tainted 5.16.0 #1\n" NEWS
+              "Internal error: Oops - BUG: 0 [#1] SMP\n" NEWS "kernel BUG at drivers/foo.c:379!\n"},
+        /* neither: settings end in '=', and a trace before the report's own */
+        {"WARNING in corrupted", NULL, 7, 8,
+         "An environment of many settings that have no value, each of which is long: A=\nAn "
+         "environment of many settings that have no value, each of which is long: B=\nC=D E=F G=H "
+         "I=J\nCall Trace:\n foo+0x1/0x2\n bar+0x1/0x2\nWARNING: CPU: 0 PID: 1 at foo.c:1\nCall "
+         "Trace:\n"},
+    };
+
+    for (gsize i = 0; i < G_N_ELEMENTS(rows); i++) {
+        g_autoptr(LabCrashLog) log = lab_crash_log_parse(rows[i].text, strlen(rows[i].text));
+
+        g_assert_nonnull(log->cause);
+        g_assert_cmpstr(log->cause->title, ==, rows[i].title);
+        g_assert_cmpstr(log->release, ==, rows[i].release);
+        g_assert_cmpuint(log->cause->line_first, ==, rows[i].first);
+        g_assert_cmpuint(log->cause->line_last, ==, rows[i].last);
+    }
+}
+
 int
 main(int argc, char **argv)
 {
@@ -229,5 +276,6 @@ main(int argc, char **argv)
     g_test_add_func("/crash-pastes/live", test_live);
     g_test_add_func("/crash-pastes/last-line", test_last_line);
     g_test_add_func("/crash-pastes/forms", test_forms);
+    g_test_add_func("/crash-pastes/turned", test_turned);
     return g_test_run();
 }
