@@ -26,10 +26,11 @@ static const struct {
     /* show_regs, dump_stack_print_info (lib/dump_stack.c) */
     {"Comm: ", "(?:CPU: (?<cpu>\\d+) )?(?:UID: (?<uid>\\d+) )?PID: (?<pid>\\d+),? "
                "Comm: (?<comm>.*?)(?: Kdump: loaded)? " TAINT},
-    {"comm: ", "^Pid: (?<pid>\\d+), comm: (?<comm>.*?) " TAINT},            /* before 3.10 */
-    {"ainted", "^ *" TAINT},                                                /* a hung task's */
-    {"ainted", "^ *(?<release>\\d+\\.\\d+\\S*) #\\S+ (?:Not t|T)ainted"},   /* lockdep's */
-    {"EFLAGS: ", "EFLAGS: [0-9a-f]+ +\\((?<release>\\d+\\.\\d+\\S*) #\\d"}, /* i386 up to 2.6.24 */
+    {"comm: ", "^Pid: (?<pid>\\d+), comm: (?<comm>.*?) " TAINT},          /* before 3.10 */
+    {"ainted", "^ *" TAINT},                                              /* a hung task's */
+    {"ainted", "^ *(?<release>\\d+\\.\\d+\\S*) #\\S+ (?:Not t|T)ainted"}, /* lockdep's */
+    {"EFLAGS: ",
+     "EFLAGS: [0-9a-f]+ +\\((?<release>\\d+\\.\\d+[^ )]*)(?: #|\\))"}, /* i386 up to 2.6.24 */
     {"REGS: ", "REGS: .*ainted(?:: (?<taint>[A-Z ]+?))? +\\((?<release>\\d+\\.\\d+[^)]*)\\)"},
     {"Hardware name: ", "Hardware name: (?<hardware>.*?)(?:, BIOS (?<bios>.*))?$"},
     {"Workqueue: ", "Workqueue: (?<workqueue>\\S+) (?<work>\\S+)"},

@@ -127,7 +127,8 @@ continue_held(LabCrashInput *input, const char *text, gsize length)
         flush(input);
         return FALSE;
     }
-    if (join == LAB_CRASH_JOIN_SPACE && input->pending_length < LAB_CRASH_LINE_MAX)
+    if (join == LAB_CRASH_JOIN_SPACE && input->pending_length < LAB_CRASH_LINE_MAX &&
+        input->pending_length && input->held[input->pending_length - 1] != ' ')
         input->held[input->pending_length++] = ' ';
     room = LAB_CRASH_LINE_MAX - input->pending_length;
     memcpy(input->held + input->pending_length, text, MIN(room, length));

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "lab-crash.h"
+#include "lab-json.h"
 
 #define PANIC "Kernel panic - not syncing: Fatal machine check"
 
@@ -220,6 +221,23 @@ test_forms(void)
     }
 }
 
+/* A mail program that leaves the blank before its line break: there is still one. */
+static void
+test_flowed(void)
+{
+    static const char text[] =
+        "Mar 30 18:51:43 host kernel: BUG: unable to handle kernel paging request at \n"
+        "000000320000008c\nMar 30 18:51:43 host kernel: IP: [<ffffffff811d755b>] \n"
+        "foo_flush_cluster_of_inodes+0x148/0x35a\nMar 30 18:51:43 host kernel: Oops: 0000 "
+        "[#1]\nMar "
+        "30 18:51:43 host kernel: last sysfs file: /sys/devices/virtual/foo/bar/uevent\n";
+    g_autoptr(LabCrashLog) log = lab_crash_log_parse(text, strlen(text));
+
+    g_assert_nonnull(log->cause);
+    g_assert_cmpstr(lab_json_string(log->cause->attributes, "fault_address"), ==,
+                    "000000320000008c");
+}
+
 /* Texts that are turned before they are read; the lines keep their numbers. */
 static void
 test_turned(void)
@@ -276,6 +294,7 @@ main(int argc, char **argv)
     g_test_add_func("/crash-pastes/live", test_live);
     g_test_add_func("/crash-pastes/last-line", test_last_line);
     g_test_add_func("/crash-pastes/forms", test_forms);
+    g_test_add_func("/crash-pastes/flowed", test_flowed);
     g_test_add_func("/crash-pastes/turned", test_turned);
     return g_test_run();
 }

@@ -751,6 +751,8 @@ test_releases(void)
          "     O\ncat/77 is trying to acquire lock:\nc4 (&a){+.+.}-{3:3}, at: foo+0x1/0x2\n"},
         {"2.6.17-rc2", "Oops: 0000 [#1]\nCPU:    0\nEIP:    0060:[<c0167263>]    Not tainted "
                        "VLI\nEFLAGS: 00000286   (2.6.17-rc2 #3)\nEIP is at foo+0x15/0x165\n"},
+        {"2.6.9-11.EL",
+         "Oops: 0002 [#1]\nEFLAGS: 00210286 (2.6.9-11.EL)\nEIP is at foo+0x1/0x165\n"},
         {"2.6.25-rc2", "Oops: Kernel access of bad area, sig: 11 [#1]\nNIP: d107c0c8 LR: c0072834\n"
                        "REGS: cf9cfe40 TRAP: 0300 Not tainted (2.6.25-rc2)\nNIP [d107c0c8] "
                        "foo+0x8/0x10\nCall Trace:\n[cf9cfef0] [c0072804] bar+0x9c/0x16c\n"},
