@@ -373,7 +373,7 @@ read_window(LabCrashInput *input, gsize start, gsize end)
             elect(input, start, end);
         elected = TRUE;
         if (!seen.wrapped) /* not all lines are read: none may depend on the one before it */
-            input->form.mail = 0;
+            input->form.width = input->form.mail = 0;
         p = read_line(input, hit, stop);
     }
 }

@@ -323,6 +323,22 @@ test_prefilter(void)
     }
 }
 
+/* A line as long as any that the next one seems to go on with: alone it is no sign of wrapping,
+ * whether all lines are read or only those of a report. */
+static void
+test_long_line(void)
+{
+    static const char text[] =
+        "```\n[   12.347188] foo: the next one should be the one at ffff88ba6ba7d248, but it was "
+        "not so at all (prev=ffff88c23d46), and nobody could say what it was\n"
+        "- Kernel panic - not syncing: Attempted to kill init! exitcode=0x00000100\n"
+        "- BUG: soft lockup - CPU#0 stuck for 22s! [swapper/0:1]\n\nThe first means this.\n";
+    g_autofree char *with = read_as(text, strlen(text), 0, TRUE);
+    g_autofree char *without = read_as(text, strlen(text), 0, FALSE);
+
+    g_assert_cmpstr(with, ==, without);
+}
+
 /* Where line 'number' (from 1) begins. */
 static gsize
 line_start(const char *text, gsize length, guint64 number)
@@ -478,6 +494,7 @@ main(int argc, char **argv)
     g_test_add_data_func("/crash-input/interleaved-own-callers", GINT_TO_POINTER(TRUE),
                          test_interleaved);
     g_test_add_func("/crash-input/prefilter", test_prefilter);
+    g_test_add_func("/crash-input/long-line", test_long_line);
     g_test_add_func("/crash-input/again", test_again);
     g_test_add_func("/crash-input/live", test_live);
     return g_test_run();
