@@ -181,6 +181,37 @@ put_sentences(const LabReport *report, GString *out, LabComparisonKind kind)
     g_string_append(out, "</details>\n");
 }
 
+static guint
+count_kind(const LabReport *report, LabComparisonKind kind, gboolean differences)
+{
+    guint n = 0;
+
+    for (guint i = 0; i < report->analysis->comparisons->len; i++) {
+        const LabComparison *one = report->analysis->comparisons->pdata[i];
+
+        n += one->kind == kind && lab_comparison_differs(one) == differences;
+    }
+    return n;
+}
+
+static void
+put_table_head(const LabReport *report, GString *out, LabComparisonKind kind, gboolean differences,
+               const char *caption)
+{
+    guint same = count_kind(report, kind, FALSE);
+
+    if (!differences)
+        lab_html(out, "<details><summary>No difference in %u comparison%s</summary>\n", same,
+                 same == 1 ? "" : "s");
+    lab_html(out,
+             "<div class=\"wide\" tabindex=\"0\" role=\"region\" aria-label=\"%s\"><table>\n"
+             "<caption>%s</caption>\n<thead><tr>"
+             "<th scope=\"col\">Verdict</th><th scope=\"col\">Recipe</th>"
+             "<th scope=\"col\">Baseline</th><th scope=\"col\">Candidate</th>"
+             "<th scope=\"col\">Measured (medians), and how sure</th></tr></thead>\n<tbody>\n",
+             caption, caption);
+}
+
 static void
 put_table(const LabReport *report, GString *out, LabComparisonKind kind, gboolean differences,
           const char *caption)
@@ -193,37 +224,14 @@ put_table(const LabReport *report, GString *out, LabComparisonKind kind, gboolea
 
         if (one->kind != kind || lab_comparison_differs(one) != differences)
             continue;
-        if (n++ == 0) {
-            if (!differences)
-                g_string_append(out, "<details><summary>No difference</summary>\n");
-            lab_html(
-                out,
-                "<div class=\"wide\" tabindex=\"0\" role=\"region\" aria-label=\"%s\"><table>\n"
-                "<caption>%s</caption>\n<thead><tr>"
-                "<th scope=\"col\">Verdict</th><th scope=\"col\">Recipe</th>"
-                "<th scope=\"col\">Baseline</th><th scope=\"col\">Candidate</th>"
-                "<th scope=\"col\">Measured (medians)</th></tr></thead>\n<tbody>\n",
-                caption, caption);
-        }
+        if (n++ == 0)
+            put_table_head(report, out, kind, differences, caption);
         put_row(report, out, one);
     }
     if (n)
         g_string_append(out, "</tbody>\n</table></div>\n");
     if (n && !differences)
         g_string_append(out, "</details>\n");
-}
-
-static guint
-count_kind(const LabReport *report, LabComparisonKind kind, gboolean differences)
-{
-    guint n = 0;
-
-    for (guint i = 0; i < report->analysis->comparisons->len; i++) {
-        const LabComparison *one = report->analysis->comparisons->pdata[i];
-
-        n += one->kind == kind && lab_comparison_differs(one) == differences;
-    }
-    return n;
 }
 
 void
@@ -256,8 +264,6 @@ lab_html_differs(const LabReport *report, GString *out)
         if (!differ && !same)
             continue;
         lab_html(out, "<h3>%s</h3>\n", parts[i].title);
-        if (!differ)
-            lab_html(out, "<p>No difference in %u comparisons.</p>\n", same);
         put_sentences(report, out, parts[i].kind);
         put_table(report, out, parts[i].kind, TRUE, parts[i].differ);
         put_table(report, out, parts[i].kind, FALSE, parts[i].same);

@@ -136,7 +136,9 @@ put_cells(const LabReport *report, const LabReportEntry *entry, GString *out)
     if (passes && entry->cells->len > 1) {
         g_autofree char *text = g_strdup_printf("pass %u of %u", passes, entry->cells->len);
 
+        g_string_append(out, "<div class=\"cell\">");
         lab_html_badge(out, "pass", text);
+        g_string_append(out, "</div>");
     }
 }
 
