@@ -2,9 +2,9 @@
 /*
  * KCIDB, kernelci.org's format for reports of kernel tests, version 5.3: a checkout and a build a
  * kernel, a test a cell, an issue a crash and an incident where it was seen. It speaks of the
- * kernel: a crash is FAIL even where the recipe expects it, and what the lab did not manage is
- * MISS. Distribution kernels have no commit, so none is named; files lie on this machine and have
- * no URL.
+ * kernel: a crash is FAIL even where the recipe expects it, what the lab did not manage is MISS,
+ * and a failure that the host's load may have made is ERROR. Distribution kernels have no commit,
+ * so none is named; files lie on this machine and have no URL.
  */
 #include <math.h>
 #include <string.h>
@@ -42,9 +42,11 @@ status_of(const LabReportCell *cell)
     case LAB_STATE_RAN:
         break;
     }
-    return cell->brief->outcome == LAB_OUTCOME_PASS           ? "PASS"
-           : cell->brief->outcome == LAB_OUTCOME_INCONCLUSIVE ? "DONE"
-                                                              : "FAIL";
+    if (cell->brief->outcome == LAB_OUTCOME_PASS)
+        return "PASS";
+    if (cell->brief->outcome == LAB_OUTCOME_INCONCLUSIVE)
+        return "DONE";
+    return cell->brief->suspect ? "ERROR" : "FAIL";
 }
 
 /* A component of a path: letters, digits, '_' and '-'. */
@@ -130,8 +132,9 @@ environment(const json_t *result)
 static json_t *
 misc_of(const LabReport *report, const LabReportCell *cell, const json_t *result)
 {
-    static const char *const keys[] = {"why",     "expected",         "survived", "crash",  "dump",
-                                       "metrics", "time_to_crash_ms", "reached",  "boot_ms"};
+    static const char *const keys[] = {"why",     "suspect", "expected", "survived",
+                                       "crash",   "dump",    "metrics",  "time_to_crash_ms",
+                                       "reached", "boot_ms"};
     json_t *misc = json_pack("{s:s, s:s, s:s, s:s, s:s, s:i, s:s}", "run", lab_run_id(report->run),
                              "cell", cell->cell->id, "state", lab_state_name(cell->brief->state),
                              "recipe", cell->cell->recipe, "variant", cell->cell->variant,

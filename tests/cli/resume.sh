@@ -69,6 +69,8 @@ run=$(make_run 6.1 odd 3)
 is "a suspect hang that stays: status 1" \
     "$(FAKE_WORKER_PLAN='*/1=suspect;*/2=suspect-once' status "$KREGLAB" resume "$run")" 1
 has "the summary counts both" "$T/out" 'unexpected; 2 made again under pressure of the host; 1 suspect$'
+is "to others it accuses no kernel" "$("$KREGLAB" report -f kcidb "$run" |
+    jq -c '[.tests[] | [.status, .misc.suspect.why]]')" '[["ERROR","the host was busy"],["PASS",null],["PASS",null]]'
 has "the report too" <("$KREGLAB" report "$run") '; 1 suspect: the host was under pressure'
 is "show says why" "$("$KREGLAB" show --json "$run" | jq -c '[.cells[].suspect]')" \
     '["the host was busy",null,null]'
