@@ -356,7 +356,9 @@ judge_kernels(Job *job)
                 "the policy judges '%s', and the run has no such kernel", *glob)
                 ->hole = TRUE;
     if (job->gate->kernels->len == 0 && !job->policy->kernels[0])
-        add(job, LAB_GATE_NOT_ENOUGH, NULL, "the run has no kernel that the policy judges");
+        add(job, LAB_GATE_NOT_ENOUGH, NULL,
+            "the run has no kernel beside its baseline: run another with it, or name the one to "
+            "judge in the policy's 'kernels'");
 }
 
 /* What the run has no cell for at all. */

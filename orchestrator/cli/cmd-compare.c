@@ -120,6 +120,8 @@ print_one_sided(const LabAnalysis *analysis, gboolean first)
 static void
 print_text(const LabAnalysis *analysis, const char *rule, const json_t *beside)
 {
+    guint compared = 0;
+
     if (analysis->comparisons->len == 0) {
         lab_cli_print("nothing to compare: no two cells differ in kernel or variant only\n");
         return;
@@ -129,6 +131,7 @@ print_text(const LabAnalysis *analysis, const char *rule, const json_t *beside)
 
         if (is_one_sided(one))
             continue;
+        compared++;
         lab_cli_print("%-22s %s\n", lab_verdict_name(one->verdict), one->sentence);
         if (!strstr(one->sentence, one->why))
             lab_cli_print("%-22s %s\n", "", one->why);
@@ -137,7 +140,10 @@ print_text(const LabAnalysis *analysis, const char *rule, const json_t *beside)
     }
     print_one_sided(analysis, TRUE);
     print_one_sided(analysis, FALSE);
-    lab_cli_print("%s\n", rule);
+    if (compared > 0)
+        lab_cli_print("%s\n", rule);
+    else
+        lab_cli_print("nothing to compare: no recipe and variant ran in both runs on one kernel\n");
 }
 
 static int

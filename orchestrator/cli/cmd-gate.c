@@ -44,19 +44,29 @@ print_part(const LabGate *gate, LabGateVerdict verdict, const char *heading)
     }
 }
 
-static void
-print_text(const LabGate *gate, const LabRun *run)
+/* "6.1.0-2, 6.1.0-3 after 6.1.0-1"; a baseline that is judged itself comes after none. g_free. */
+static char *
+judged_text(const LabGate *gate)
 {
+    const char *baseline = gate->analysis->baseline_kernel;
     g_autofree char *kernels = NULL;
 
     g_ptr_array_add(gate->kernels, NULL);
     kernels = g_strjoinv(", ", (char **)gate->kernels->pdata);
     g_ptr_array_set_size(gate->kernels, (int)gate->kernels->len - 1);
-    lab_cli_print("%s: %s%s%s (run %s, %g %% sure)\n", words[gate->verdict],
-                  *kernels ? kernels : "no kernel",
-                  gate->analysis->baseline_kernel ? " after " : "",
-                  gate->analysis->baseline_kernel ? gate->analysis->baseline_kernel : "",
-                  lab_run_id(run), gate->analysis->confidence * 100);
+    if (!baseline || strcmp(kernels, baseline) == 0)
+        return g_strdup(*kernels ? kernels : "no kernel");
+    return g_strdup_printf("%s %s %s", *kernels ? kernels : "no kernel",
+                           *kernels ? "after" : "beside", baseline);
+}
+
+static void
+print_text(const LabGate *gate, const LabRun *run)
+{
+    g_autofree char *judged = judged_text(gate);
+
+    lab_cli_print("%s: %s (run %s, %g %% sure)\n", words[gate->verdict], judged, lab_run_id(run),
+                  gate->analysis->confidence * 100);
     print_part(gate, LAB_GATE_NO_GO, "Against it:");
     print_part(gate, LAB_GATE_NOT_ENOUGH, "Not enough evidence:");
     print_part(gate, LAB_GATE_GO, "For it:");

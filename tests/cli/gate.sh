@@ -119,6 +119,18 @@ has "and how many would be" "$T/out" 'under 78 % of runs fail.*; 2 more runs of 
 printf 'baseline: old\nkernels: [new, none]\nmax_bad_percent: 90\n' >"$T/policy.yaml"
 is "an absent kernel alone keeps from a go" "$(gate)" 4
 
+printf 'baseline: old\nkernels: [old]\n' >"$T/policy.yaml"
+gate >/dev/null
+has "a baseline that is judged itself comes after none" "$T/out" "^[A-Z ]*: old \(run $run, "
+run=$("$MAKE_RUN" "$KREGLAB_DATA" old alone/v 2)
+echo 'baseline: old' >"$T/policy.yaml"
+is "a run of the baseline alone: not enough evidence" "$(gate)" 4
+has "said at the top, too" "$T/out" '^NOT ENOUGH EVIDENCE: no kernel beside old '
+has "and what to do" "$T/out" "run another with it, or name the one to judge in the policy's 'kernels'"
+is "runs without a recipe in common" "$(status "$KREGLAB" compare "$run" \
+    "$("$MAKE_RUN" "$KREGLAB_DATA" old,new other/v 2)" && tail -n 1 "$T/out")" "0
+nothing to compare: no recipe and variant ran in both runs on one kernel"
+
 printf 'confidence: 20\nwaivers:\n  - {signature: xyz, owner: a, reason: b, expires: 2026-02-30}\n' >"$T/policy.yaml"
 is "a policy with mistakes: status 2" "$(gate)" 2
 has "all of them at once" "$T/err" 'policy.yaml:1:13: confidence: .*from 50 to 99.9999'
