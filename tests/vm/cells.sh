@@ -5,6 +5,8 @@
 set -eu
 # shellcheck source=tests/cli/tap.sh
 . "${SOURCE_ROOT:?}/tests/cli/tap.sh"
+# shellcheck source=tests/vm/starved.sh
+. "$SOURCE_ROOT/tests/vm/starved.sh"
 # shellcheck source=tests/vm/stacks.sh
 . "$SOURCE_ROOT/tests/vm/stacks.sh"
 unset KREGLAB_WORKER
@@ -32,7 +34,7 @@ cell() {
 run() {
     local text=$1 wanted=$2
     shift 2
-    is "$text: exit status $wanted" "$(status "$KREGLAB" run -j "$jobs" "$@")" "$wanted"
+    is "$text: exit status $wanted" "$(run_cells -j "$jobs" "$@")" "$wanted"
     sed 's/^/# /' "$T/err" | tr -d '\r' | tail -40
     "$KREGLAB" report latest --format json >"$T/report.json"
     # What an unexpected cell's stressor said.

@@ -5,6 +5,8 @@
 set -eu
 # shellcheck source=tests/cli/tap.sh
 . "${SOURCE_ROOT:?}/tests/cli/tap.sh"
+# shellcheck source=tests/vm/starved.sh
+. "$SOURCE_ROOT/tests/vm/starved.sh"
 unset KREGLAB_WORKER
 
 if ! ls "${KREGLAB_TEST_DATA:-/nonexistent}"/data/kernels/*/kernel.json >/dev/null 2>&1; then
@@ -27,7 +29,7 @@ short() {
 short thp-split-softlockup '--min-splits, "10", --min-calls, "2000"'
 short thp-deferred-split '--min-deferred, "16", --min-split, "8"'
 
-is "both pass" "$(status "$KREGLAB" run -j 1 -k '6.1.*' --variant default \
+is "both pass" "$(run_cells -j 1 -k '6.1.*' --variant default \
     -r short-thp-split-softlockup -r short-thp-deferred-split)" 0
 sed 's/^/# /' "$T/err" | tr -d '\r' | tail -n 20
 "$KREGLAB" report latest --format json >"$T/report.json"

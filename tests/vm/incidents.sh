@@ -5,6 +5,8 @@
 set -eu
 # shellcheck source=tests/cli/tap.sh
 . "${SOURCE_ROOT:?}/tests/cli/tap.sh"
+# shellcheck source=tests/vm/starved.sh
+. "$SOURCE_ROOT/tests/vm/starved.sh"
 unset KREGLAB_WORKER
 
 if ! ls "${KREGLAB_TEST_DATA:-/nonexistent}"/data/kernels/*/kernel.json >/dev/null 2>&1; then
@@ -23,7 +25,7 @@ for recipe in "${recipes[@]}"; do
     arguments+=(-r "$recipe")
 done
 is "the recipes' cells run as expected" \
-    "$(status "$KREGLAB" run -j "$((cores > 4 ? 4 : cores))" -k '6.1.*' --variant default "${arguments[@]}")" 0
+    "$(run_cells -j "$((cores > 4 ? 4 : cores))" -k '6.1.*' --variant default "${arguments[@]}")" 0
 sed 's/^/# /' "$T/err" | tr -d '\r' | tail -40
 "$KREGLAB" report latest --format json >"$T/report.json"
 jq -r '.cells[] | select(.unexpected == true) | .id' "$T/report.json" | while read -r id; do
