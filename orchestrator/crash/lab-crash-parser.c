@@ -392,10 +392,10 @@ is_told(const LabCrashLine *line, int start)
     if (start <= 0 || line->has_time || line->tagged || line->level >= 0)
         return FALSE;
     if (g_once_init_enter(&once)) {
-        words =
-            g_regex_new("^\\s*(?:[-*+]|\\d{1,2}[.)])\\s+$|[\"'`]$|(?:^|\\s)(?:[A-Za-z']+,?\\s+){3}$"
-                        "|(?:^|\\s)(?:[A-Za-z'/_-]+[.,;:]?\\s+){6}$",
-                        G_REGEX_OPTIMIZE | G_REGEX_RAW, 0, NULL);
+        words = g_regex_new("^\\s*(?:[-*+]|\\d{1,2}[.)])\\s+$|[\"'`](?:(?:NMI )?watchdog: |rcu: "
+                            ")?$|(?:^|\\s)(?:[A-Za-z']+,?\\s+){3}$"
+                            "|(?:^|\\s)(?:[A-Za-z'/_-]+[.,;:]?\\s+){6}$",
+                            G_REGEX_OPTIMIZE | G_REGEX_RAW, 0, NULL);
         g_once_init_leave(&once, 1);
     }
     return g_regex_match_full(words, line->text, start, 0, 0, NULL, NULL);

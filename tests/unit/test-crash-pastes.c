@@ -21,6 +21,10 @@ test_told(void)
         "means that memory is bad.\n",
         "The message may be\n\"" PANIC "\" or\n'" PANIC " on current CPU'\nso match both.\n",
         "+        re.compile(\"BUG: soft lockup\"),\n",
+        "\t\"watchdog: BUG: soft lockup - CPU#3 stuck for 26s! [a:1]\": SoftLockup,\n\t\"rcu: "
+        "INFO: "
+        "rcu_preempt self-detected stall on CPU\": Stall,\n\t'NMI watchdog: Watchdog detected hard "
+        "LOCKUP on cpu 1',\n",
         "One can trigger it when the range is mapped on the device: kernel BUG at mm/foo.c:55! "
         "While it is legal, skip the checks.\n",
         "It got to no_context(), where the \"BUG: unable to handle kernel ...\"\nis printed.\n",
