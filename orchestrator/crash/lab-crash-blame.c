@@ -119,8 +119,8 @@ is_bystander(const LabCrashStack *stack)
     return has_function(stack->frames, names, G_N_ELEMENTS(names));
 }
 
-static gboolean
-is_fault_entry(const char *function)
+gboolean
+lab_crash_function_is_fault(const char *function)
 {
     return g_str_has_prefix(function, "asm_exc_") || g_str_has_suffix(function, "page_fault");
 }
@@ -150,7 +150,7 @@ stalled(const LabCrashClass *class, const LabCrashStack *stack)
             continue;
         }
         if (!lab_crash_may_be_blamed(class, frame->function, frame->module) &&
-            !is_fault_entry(frame->function))
+            !lab_crash_function_is_fault(frame->function))
             continue;
         if (!top)
             top = frame;
@@ -158,7 +158,7 @@ stalled(const LabCrashClass *class, const LabCrashStack *stack)
         above = frame;
     }
     /* A page fault of user space ends in its entry. */
-    if (before && is_fault_entry(above->function))
+    if (before && lab_crash_function_is_fault(above->function))
         return before;
     return top;
 }

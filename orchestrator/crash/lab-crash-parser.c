@@ -615,6 +615,32 @@ lab_crash_parser_feed_text(LabCrashParser *parser, const char *text, gsize lengt
     lab_crash_input_text(parser->input, text, length);
 }
 
+static gboolean
+ends_in_fault(const LabCrashReport *report)
+{
+    const char *function = lab_json_string(report->attributes, "function");
+
+    return function && lab_crash_function_is_fault(function);
+}
+
+/* CPUs stall at once, and the panic of one breaks off what another one prints: if nothing is left
+ * beneath a fault's entry, the next report of the kind tells where they stand. */
+static const LabCrashReport *
+whole_one(const LabCrashLog *log)
+{
+    gboolean behind = FALSE;
+
+    for (guint i = 0; i < log->reports->len; i++) {
+        const LabCrashReport *report = log->reports->pdata[i];
+
+        if (behind && !report->harmless && !report->weak && !ends_in_fault(report) &&
+            strcmp(report->type, log->cause->type) == 0)
+            return report;
+        behind |= report == log->cause;
+    }
+    return log->cause;
+}
+
 /* The first report that is not harmless is the cause, a weak one when there is no other; a panic
  * that only repeats something belongs to the last report before it. */
 static void
@@ -638,6 +664,8 @@ settle(LabCrashLog *log)
     }
     if (!log->cause)
         log->cause = weak;
+    if (log->cause && ends_in_fault(log->cause))
+        log->cause = whole_one(log);
 }
 
 LabCrashLog *

@@ -240,6 +240,8 @@ GRegex *lab_crash_class_detail(const LabCrashClass *class);
 GRegex *lab_crash_class_skip(const LabCrashClass *class);
 gboolean lab_crash_function_is_common(const char *function);
 gboolean lab_crash_function_is_entry(const char *function);
+/* Whether it is where a fault comes in: what stands still there, frames beneath it tell. */
+gboolean lab_crash_function_is_fault(const char *function);
 gboolean lab_crash_function_waits(const char *function);
 
 /* --- lab-crash-blame.c --- */

@@ -242,6 +242,47 @@ test_flowed(void)
                     "000000320000008c");
 }
 
+/* Two CPUs stall; the panic of the second breaks off the first one's stack in the fault's entry. */
+static void
+test_broken_off(void)
+{
+    static const char first[] =
+        "[   16.400001][    C0] watchdog: BUG: soft lockup - CPU#0 stuck for 11s! [reader:46]\n"
+        "[   16.400002][    C0] CPU: 0 PID: 46 Comm: reader Not tainted 5.10.262 #1\n"
+        "[   16.400003][    C0] RIP: 0010:do_user_addr_fault+0x1be/0x4a0\n"
+        "[   16.400004][    C0] Call Trace:\n"
+        "[   16.400005][    C0]  exc_page_fault+0x71/0x130\n";
+    static const char rest[] = "[   16.400006][    C0]  asm_exc_page_fault+0x1e/0x30\n"
+                               "[   16.400007][    C0]  foo_read+0x44/0x50\n"
+                               "[   16.400008][    C0]  __x64_sys_bar+0x44/0x50\n"
+                               "[   16.400009][    C0]  do_syscall_64+0x2d/0x40\n";
+    static const char second[] =
+        "[   16.410001][    C1] watchdog: BUG: soft lockup - CPU#1 stuck for 11s! [reader:47]\n"
+        "[   16.410002][    C1] CPU: 1 PID: 47 Comm: reader Not tainted 5.10.262 #1\n"
+        "[   16.410003][    C1] RIP: 0010:copy_user_foo+0x7/0x20\n"
+        "[   16.410004][    C1] Call Trace:\n"
+        "[   16.410005][    C1]  cp_new_foo+0x11e/0x140\n"
+        "[   16.410006][    C1]  __x64_sys_foo+0x44/0x50\n"
+        "[   16.410007][    C1]  do_syscall_64+0x2d/0x40\n"
+        "[   16.410008][    C1] Kernel panic - not syncing: softlockup: hung tasks\n";
+    g_autofree char *broken = g_strconcat(first, second, NULL);
+    g_autofree char *whole = g_strconcat(first, rest, second, NULL);
+    const struct {
+        const char *text, *title;
+    } rows[] = {
+        {broken, "BUG: soft lockup in sys_foo"},
+        {whole, "BUG: soft lockup in sys_bar"},
+        {first, "BUG: soft lockup in exc_page_fault"},
+    };
+
+    for (gsize i = 0; i < G_N_ELEMENTS(rows); i++) {
+        g_autoptr(LabCrashLog) log = lab_crash_log_parse(rows[i].text, strlen(rows[i].text));
+
+        g_assert_nonnull(log->cause);
+        g_assert_cmpstr(log->cause->title, ==, rows[i].title);
+    }
+}
+
 /* Texts that are turned before they are read; the lines keep their numbers. */
 static void
 test_turned(void)
@@ -299,6 +340,7 @@ main(int argc, char **argv)
     g_test_add_func("/crash-pastes/last-line", test_last_line);
     g_test_add_func("/crash-pastes/forms", test_forms);
     g_test_add_func("/crash-pastes/flowed", test_flowed);
+    g_test_add_func("/crash-pastes/broken-off", test_broken_off);
     g_test_add_func("/crash-pastes/turned", test_turned);
     return g_test_run();
 }
