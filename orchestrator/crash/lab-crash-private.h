@@ -240,12 +240,12 @@ GRegex *lab_crash_class_detail(const LabCrashClass *class);
 GRegex *lab_crash_class_skip(const LabCrashClass *class);
 gboolean lab_crash_function_is_common(const char *function);
 gboolean lab_crash_function_is_entry(const char *function);
-/* Whether it is where a fault comes in: what stands still there, frames beneath it tell. */
-gboolean lab_crash_function_is_fault(const char *function);
 gboolean lab_crash_function_waits(const char *function);
 
 /* --- lab-crash-blame.c --- */
 
+/* Whether it is where a fault comes in: what stands still there, frames beneath it tell. */
+gboolean lab_crash_function_is_fault(const char *function);
 /* May that function be blamed under that class? A module's always. */
 gboolean
 lab_crash_may_be_blamed(const LabCrashClass *class, const char *function, const char *module);

@@ -10,6 +10,15 @@
 
 #define PANIC "Kernel panic - not syncing: Fatal machine check"
 
+static void
+expect_title(const char *text, const char *title)
+{
+    g_autoptr(LabCrashLog) log = lab_crash_log_parse(text, strlen(text));
+
+    g_assert_nonnull(log->cause);
+    g_assert_cmpstr(log->cause->title, ==, title);
+}
+
 /* Somebody tells of crashes; nothing crashed. */
 static void
 test_told(void)
@@ -217,12 +226,8 @@ test_forms(void)
          "(dev_watchdog+0x308/0x30c)\n"},
     };
 
-    for (gsize i = 0; i < G_N_ELEMENTS(rows); i++) {
-        g_autoptr(LabCrashLog) log = lab_crash_log_parse(rows[i].text, strlen(rows[i].text));
-
-        g_assert_nonnull(log->cause);
-        g_assert_cmpstr(log->cause->title, ==, rows[i].title);
-    }
+    for (gsize i = 0; i < G_N_ELEMENTS(rows); i++)
+        expect_title(rows[i].text, rows[i].title);
 }
 
 /* A mail program that leaves the blank before its line break: there is still one. */
@@ -275,12 +280,8 @@ test_broken_off(void)
         {first, "BUG: soft lockup in exc_page_fault"},
     };
 
-    for (gsize i = 0; i < G_N_ELEMENTS(rows); i++) {
-        g_autoptr(LabCrashLog) log = lab_crash_log_parse(rows[i].text, strlen(rows[i].text));
-
-        g_assert_nonnull(log->cause);
-        g_assert_cmpstr(log->cause->title, ==, rows[i].title);
-    }
+    for (gsize i = 0; i < G_N_ELEMENTS(rows); i++)
+        expect_title(rows[i].text, rows[i].title);
 }
 
 /* Texts that are turned before they are read; the lines keep their numbers. */

@@ -168,70 +168,55 @@ run_stressor(long cap)
     exit(status);
 }
 
-static void
-test_steady(void)
-{
-    if (g_test_subprocess()) {
-        host.us_per_sharer = 1700;
-        run_stressor(100000000);
-    }
-    g_test_trap_subprocess(NULL, 0, G_TEST_SUBPROCESS_DEFAULT);
-    g_test_trap_assert_passed();
-    g_test_trap_assert_stdout("*sharers 2000*stall_ms 3*reached 1*Kernel panic*");
-}
+typedef struct {
+    double us_per_sharer, slower;
+    unsigned int busy;
+    long cap;
+    const char *says;
+    gboolean panics;
+} Case;
 
+static const Case steady = {1700, 1, 0, 100000000, "*sharers 2000*stall_ms 3*reached 1*", TRUE};
 /* The neighbour's end makes each move 3.6 times faster: 2000 sharers are no second any more. */
-static void
-test_faster(void)
-{
-    if (g_test_subprocess()) {
-        host.us_per_sharer = 470;
-        host.slower = 3.6;
-        host.busy = 3;
-        run_stressor(100000000);
-    }
-    g_test_trap_subprocess(NULL, 0, G_TEST_SUBPROCESS_DEFAULT);
-    g_test_trap_assert_passed();
-    g_test_trap_assert_stdout("*sharers 2000*reached 1*stall_ms 94*sharers 4000*Kernel panic*");
-}
-
+static const Case faster = {
+    470, 3.6, 3, 100000000, "*sharers 2000*reached 1*stall_ms 94*sharers 4000*", TRUE};
 /* So fast that no number of sharers is enough: nobody may take that for a kernel that is well. */
-static void
-test_too_fast(void)
-{
-    if (g_test_subprocess()) {
-        host.us_per_sharer = 30;
-        host.slower = 60;
-        host.busy = 3;
-        run_stressor(100000000);
-    }
-    g_test_trap_subprocess(NULL, 0, G_TEST_SUBPROCESS_DEFAULT);
-    g_test_trap_assert_passed();
-    g_test_trap_assert_stdout(
-        "*reached 1*sharers 20000*reached 0*not reached: 20000 of 20000*done*");
-    g_test_trap_assert_stdout_unmatched("*Kernel panic*");
-}
+static const Case too_fast = {30,
+                              60,
+                              3,
+                              100000000,
+                              "*reached 1*sharers 20000*reached 0*"
+                              "not reached: 20000 of 20000*done*",
+                              FALSE};
+static const Case capped = {100, 1, 0, 256, "*sharers 1000*stall_ms 25.6*reached 1*done*", FALSE};
 
 static void
-test_capped(void)
+test_case(gconstpointer data)
 {
+    const Case *one = data;
+
     if (g_test_subprocess()) {
-        host.us_per_sharer = 100;
-        run_stressor(256);
+        host.us_per_sharer = one->us_per_sharer;
+        host.slower = one->slower;
+        host.busy = one->busy;
+        run_stressor(one->cap);
     }
     g_test_trap_subprocess(NULL, 0, G_TEST_SUBPROCESS_DEFAULT);
     g_test_trap_assert_passed();
-    g_test_trap_assert_stdout("*sharers 1000*stall_ms 25.6*reached 1*done*");
-    g_test_trap_assert_stdout_unmatched("*Kernel panic*");
+    g_test_trap_assert_stdout(one->says);
+    if (one->panics)
+        g_test_trap_assert_stdout("*Kernel panic*");
+    else
+        g_test_trap_assert_stdout_unmatched("*Kernel panic*");
 }
 
 int
 main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
-    g_test_add_func("/ksm-migrate/steady", test_steady);
-    g_test_add_func("/ksm-migrate/host gets faster", test_faster);
-    g_test_add_func("/ksm-migrate/host is too fast", test_too_fast);
-    g_test_add_func("/ksm-migrate/capped", test_capped);
+    g_test_add_data_func("/ksm-migrate/steady", &steady, test_case);
+    g_test_add_data_func("/ksm-migrate/host gets faster", &faster, test_case);
+    g_test_add_data_func("/ksm-migrate/host is too fast", &too_fast, test_case);
+    g_test_add_data_func("/ksm-migrate/capped", &capped, test_case);
     return g_test_run();
 }
